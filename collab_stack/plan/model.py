@@ -1,4 +1,4 @@
-"""What a plan is made of. Data only: every value here is computed elsewhere in this package, from site and catalogue."""
+"""What a plan is made of. Data only: the other modules of this package compute it from site and catalogue."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def capacity(pool: IPv4Network) -> int:
 
 
 def interface(service: str) -> str:
-    """Return the bridge's interface name: ``br-<service>``, or a shortened one with a checksum where that is too long."""
+    """Return the bridge's interface name: ``br-<service>``, shortened with a checksum where that is too long."""
     name = f"br-{service.replace('_', '-')}"
     if len(name) <= INTERFACE_LENGTH:
         return name
