@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collab_stack.plan import addresses, names, networks
+from collab_stack.plan.definitions import is_container
 
 if TYPE_CHECKING:
     from collab_stack.catalogue import Catalogue
@@ -81,6 +82,19 @@ class Context:
         namespace of its own and cannot reach the host's loopback, so it counts as coming from elsewhere.
         """
         return addresses.publish_address(self.flows, self.placement, service, host)
+
+    def client_networks(self, flow: Flow, host: str) -> tuple[str, ...]:
+        """Return the networks, in CIDR form, from which ``host`` sees the clients of a flow come.
+
+        A container on the same host comes with an address of its own network, one on another host behind that host's
+        (Docker masquerades it). What an outside party or an external service declares is returned as it is.
+        """
+        return tuple(
+            self.network(flow.source).subnet
+            if source == host and is_container(flow.source)
+            else f"{self.address(source)}/32"
+            for source in flow.source_hosts
+        ) + tuple(flow.source_addresses)
 
     def secret(self, name: str) -> str:
         """Return the Jinja text that Ansible replaces by the secret; the value itself is never in a plan."""

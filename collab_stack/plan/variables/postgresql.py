@@ -1,14 +1,11 @@
-"""Variables of the role ``postgresql``: a database per service that talks to it, open to that service's address only."""
+"""Variables of the role ``postgresql``: a database per service that talks to it, open to that service's hosts only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from collab_stack.plan.definitions import is_container
-
 if TYPE_CHECKING:
     from collab_stack.plan.context import Context
-    from collab_stack.plan.model import Flow
 
 SERVICE: Final = "postgresql"
 
@@ -39,23 +36,19 @@ def variables(context: Context, host: str) -> dict[str, object]:
             for service in services
         ],
         "postgresql_access": [
-            {"database": flow.source, "role": flow.source, "address": address, "reason": f"{flow.source}: {flow.reason}"}
+            {
+                "database": flow.source,
+                "role": flow.source,
+                "address": address,
+                "reason": f"{flow.source}: {flow.reason}",
+            }
             for flow in flows
-            for address in client_networks(context, flow, host)
+            for address in context.client_networks(flow, host)
         ],
         "postgresql_max_connections": RESERVE
         + sum(CONNECTIONS.get(service, DEFAULT_CONNECTIONS) for service in services),
         "postgresql_settings": dict(settings.extra.settings),
     }
+    if settings.memory_mb is not None:
+        values["postgresql_memory_mb"] = settings.memory_mb
     return values
-
-
-def client_networks(context: Context, flow: Flow, host: str) -> list[str]:
-    """Return the networks that the clients of a flow are seen from at ``host``.
-
-    A container on the same host comes with its own address; one on another host behind that host's (masquerading).
-    """
-    return [
-        context.network(flow.source).subnet if source == host and is_container(flow.source) else context.address(source) + "/32"
-        for source in flow.source_hosts
-    ] + list(flow.source_addresses)

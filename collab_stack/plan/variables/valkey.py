@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 SERVICE: Final = "valkey"
 
 
-def variables(context: Context, host: str) -> dict[str, object]:
+def variables(context: Context, host: str) -> dict[str, object]:  # noqa: ARG001 - all roles alike
     """Return the role's variables for a host of the group ``cache``."""
+    settings = context.config.services.valkey
     services = dict.fromkeys(
         flow.source for flow in context.flows if flow.destination == SERVICE and not flow.same_host
     )
@@ -20,5 +21,6 @@ def variables(context: Context, host: str) -> dict[str, object]:
         "valkey_users": [
             {"name": service, "password": context.secret(f"valkey_{service}_password")} for service in services
         ],
-        "valkey_settings": dict(context.config.services.valkey.extra.settings),
+        "valkey_memory_mb": settings.memory_mb,
+        "valkey_settings": dict(settings.extra.settings),
     }

@@ -64,7 +64,7 @@ class DatabaseService(Service):
     """PostgreSQL."""
 
     memory_mb: Memory | None = None
-    """For shared buffers; a quarter of the host when not given."""
+    """Memory that it is tuned for, a quarter of it as its own cache; a quarter of the host when not given."""
     extra: ServerExtra = ServerExtra()
 
 
