@@ -34,7 +34,7 @@ PROBE_USER: Final = "collab-probe"
 """Account of the probes, kept in the realm itself; its password is ``probe_user_password``."""
 
 PROBE_CLIENT: Final = "collab-probe"
-"""Public client with PKCE (S256); only PROBE_USER gets through it. Its access tokens have the audience ``nextcloud``."""
+"""Public client with PKCE (S256); only PROBE_USER gets through it. Its tokens have the audience ``nextcloud``."""
 
 PROBE_GROUP: Final = "collab-probes"
 """Group of the probe user; lets it past the rule that only members of user groups log in."""
