@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from collab_stack.site.model.base import AbsolutePath, DomainName, HostAddress, Network, Port, Settings
+from collab_stack.site.model.base import (
+    AbsolutePath,
+    DomainName,
+    HostAddress,
+    Line,
+    MailAddress,
+    Network,
+    Pem,
+    Port,
+    Settings,
+)
 from collab_stack.site.model.services import Services
 from collab_stack.site.model.sso import Sso
 
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("give an IP address, such as 10.20.0.53") from None
+
+
+_URL = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~:@!$&'()*+,;=%/-]*)?$"
+
+Address = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+$", examples=["10.20.0.53"]), AfterValidator(_address)]
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _ipv4_network(text: str) -> str:
+    try:
+        return str(IPv4Network(text))
+    except ValueError as error:
+        raise ValueError(f"give an IPv4 network, such as 172.30.0.0/16 ({error})") from None
 
 
 class Organisation(Settings):
     """Who runs the stack."""
 
-    name: Annotated[str, Field(min_length=1, max_length=120, examples=["Example Agency"])]
+    name: Annotated[Line, Field(max_length=120, examples=["Example Agency"])]
     """Name as people read it on login and error pages."""
     language: Literal["sv", "da", "en"]
     """Language of everything people read until they choose their own."""
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["SE"])]
     """Country as ISO 3166-1 alpha-2, in quotes when it is Norway: YAML reads a bare `no` as false."""
-    contact: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", examples=["it@agency.example"])]
+    contact: MailAddress
     """Mail address of the people who help; shown on error pages and given to security researchers."""
 
 
@@ -35,7 +65,9 @@ class Networks(Settings):
     """Networks that operators work from: only these reach SSH and the administration paths."""
     trusted_segments: list[Network] = []
     """Networks whose wire is trusted: only within these may a flow be unencrypted."""
-    containers: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/\d+$")] = "172.30.0.0/16"
+    containers: Annotated[
+        str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/\d+$", examples=["172.30.0.0/16"]), AfterValidator(_ipv4_network)
+    ] = "172.30.0.0/16"
     """Private IPv4 range that the containers' networks are cut from; nobody else may use it."""
 
 
@@ -43,12 +75,12 @@ class Tls(Settings):
     """Who signs the public names. Traffic inside the stack always uses the internal CA."""
 
     mode: Literal["internal", "files"] = "internal"
-    """`internal`: the stack's own CA signs, and people's browsers need that CA. `files`: the agency's own certificate."""
-    certificate: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    """`internal`: the stack's own CA signs, and people's browsers need it. `files`: the agency's own certificate."""
+    certificate: Pem | None = None
     """With `files`: the chain in PEM, leaf first, relative to the site."""
-    key: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    key: Pem | None = None
     """With `files`: the private key in PEM, encrypted by `ansible-vault`, relative to the site."""
-    ca: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    ca: Pem | None = None
     """With `files`: the CA that signed it, in PEM, when Debian's own list does not have it."""
 
     @model_validator(mode="after")
@@ -70,9 +102,9 @@ class Mail(Settings):
     """TCP port; 465 means TLS from the first byte."""
     starttls: bool = True
     """Encrypt by STARTTLS, and refuse a relay that does not offer it."""
-    sender: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+    sender: MailAddress
     """Address that mails come from."""
-    user: str | None = None
+    user: Line | None = None
     """Login name at the relay; its password is `mail_password` in secrets.yml."""
 
 
@@ -81,23 +113,25 @@ class Time(Settings):
 
     servers: Annotated[list[HostAddress], Field(min_length=1)]
     """NTP servers in the house."""
-    zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "Europe/Stockholm"
+    zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$", examples=["Europe/Copenhagen"])] = (
+        "Europe/Stockholm"
+    )
     """Time zone of logs and of the maintenance window."""
 
 
 class Dns(Settings):
     """Name resolution."""
 
-    resolvers: Annotated[list[Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+$")]], Field(min_length=1, max_length=3)]
-    """Addresses of the agency's resolvers (glibc reads at most three). Probes ask these too, as people's machines do."""
+    resolvers: Annotated[list[Address], Field(min_length=1, max_length=3)]
+    """The agency's resolvers (glibc reads at most three). Probes ask these too, as people's machines do."""
 
 
 class Packages(Settings):
     """Where Debian packages come from."""
 
-    mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    mirror: Annotated[str, Field(pattern=_URL, examples=["http://mirror.agency.example/debian"])]
     """URL of the archive, such as http://mirror.agency.example/debian."""
-    security_mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    security_mirror: Annotated[str, Field(pattern=_URL, examples=["http://mirror.agency.example/debian-security"])]
     """URL of the security archive."""
 
 
@@ -106,7 +140,7 @@ class Registry(Settings):
 
     address: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$", examples=["registry.agency.example:5000"])]
     """Host and port; TLS always."""
-    ca: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    ca: Pem | None = None
     """The CA that signed its certificate, in PEM, relative to the site."""
 
 
@@ -122,7 +156,7 @@ class Maintenance(Settings):
 
     days: Annotated[list[Weekday], Field(min_length=1)] = ["sun"]
     """Days of the week."""
-    start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"
+    start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["02:00"])] = "02:00"
     """Begin, in the site's time zone."""
     hours: Annotated[int, Field(ge=1, le=12)] = 3
     """Length in hours."""

@@ -6,12 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from collab_stack.site.model.base import HostAddress, Port, Settings
+from collab_stack.site.model.base import HostAddress, Line, Port, Settings
 
 Memory = Annotated[int, Field(ge=128, le=1048576)]
-Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
-Scalar = str | int | bool
-Environment = dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str]
+Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$", examples=["26.7.4"])]
+Value = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["512M"])]
+Scalar = Value | int | bool
+Environment = dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", examples=["PHP_MEMORY_LIMIT"])], Value]
 
 
 class External(Settings):
@@ -56,7 +57,7 @@ class EdgeService(Service):
 class ServerExtra(Settings):
     """Additions to a server that Debian ships."""
 
-    settings: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$")], Scalar] = {}
+    settings: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]*$", examples=["work_mem"])], Scalar] = {}
     """Settings of its own configuration file; they win over ours and are shown in the plan."""
 
 
@@ -107,11 +108,11 @@ class S3Storage(Settings):
     """Its name."""
     port: Port = 443
     """TLS always."""
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", examples=["collab-files"])]
     """Nobody else may use it: file names are in the database only."""
-    region: str = "us-east-1"
+    region: Line = "us-east-1"
     """As the store wants it."""
-    access_key: Annotated[str, Field(min_length=1)]
+    access_key: Line
     """Name of the key; the key itself is `nextcloud_s3_secret` in secrets.yml."""
     path_style: bool = True
     """Bucket in the path, not in the host name."""
@@ -122,7 +123,9 @@ class NextcloudExtra(Settings):
 
     environment: Environment = {}
     """Environment of its container; known to the image, or refused."""
-    settings: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")], Scalar | list[Scalar]] = {}
+    settings: dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", examples=["loglevel"])], Scalar | list[Scalar]
+    ] = {}
     """System settings (config.php); known to Nextcloud, or refused."""
 
 
@@ -135,7 +138,7 @@ class NextcloudService(Service):
     """Where files are kept; fixed by the first deploy."""
     upload_limit_mb: Annotated[int, Field(ge=16, le=102400)] = 1024
     """Largest piece of an upload; clients cut larger files into pieces."""
-    default_quota: Annotated[str, Field(pattern=r"^(none|\d+ (MB|GB|TB))$")] = "50 GB"
+    default_quota: Annotated[str, Field(pattern=r"^(none|\d+ (MB|GB|TB))$", examples=["50 GB"])] = "50 GB"
     """Space of a person."""
     trash_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long deleted files are kept."""
@@ -158,7 +161,9 @@ class Services(Settings):
         needs = {"nextcloud": ("edge", "keycloak", "postgresql", "valkey"), "keycloak": ("edge", "postgresql")}
         for service, others in needs.items():
             mine = getattr(self, service)
-            missing = [name for name in others if mine.enabled and not mine.external and not getattr(self, name).enabled]
+            missing = [
+                name for name in others if mine.enabled and not mine.external and not getattr(self, name).enabled
+            ]
             if missing:
                 raise ValueError(f"{service} needs {missing[0]}, which is not enabled")
         return self

@@ -6,9 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from collab_stack.site.model.base import GroupName, Settings
+from collab_stack.site.model.base import GroupName, Line, Pem, Settings
 
-Attribute = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
+Dn = Annotated[
+    Line,
+    Field(min_length=3, pattern=r"^[^\x00-\x1f\x7f=]+=[^\x00-\x1f\x7f]+$", examples=["ou=people,dc=agency,dc=example"]),
+]
+"""A distinguished name."""
+
+Attribute = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$", examples=["entryUUID"])]
 
 
 class Directory(Settings):
@@ -16,22 +22,24 @@ class Directory(Settings):
 
     url: Annotated[str, Field(pattern=r"^ldaps?://[A-Za-z0-9.-]+(:\d+)?$", examples=["ldaps://ldap.agency.example"])]
     """By name, not by address: the certificate is checked against it."""
-    ca: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    ca: Pem | None = None
     """The CA that signed its certificate, in PEM, relative to the site."""
     vendor: Literal["ad", "openldap", "rhds", "other"] = "openldap"
     """Kind of directory."""
-    bind_dn: Annotated[str, Field(min_length=3)]
+    bind_dn: Dn
     """Account that reads it; its password is `directory_bind_password` in secrets.yml."""
-    users_dn: Annotated[str, Field(min_length=3)]
+    users_dn: Dn
     """Where people are."""
-    groups_dn: Annotated[str, Field(min_length=3)]
+    groups_dn: Dn
     """Where groups are."""
     username: Attribute = "uid"
     """Attribute that people log in with. It may change; nothing is keyed on it."""
     identity: Attribute = "entryUUID"
     """Attribute that never changes for a person and is never given to another: the key of files and messages in every
     application. Fixed by the first deploy."""
-    user_filter: Annotated[str, Field(pattern=r"^\(.*\)$")] | None = None
+    user_filter: Annotated[str, Field(pattern=r"^\([^\x00-\x1f\x7f]*\)$", examples=["(objectClass=person)"])] | None = (
+        None
+    )
     """LDAP filter that people must match."""
     group_member: Attribute = "member"
     """Attribute of a group that lists its members' DNs."""
@@ -71,7 +79,7 @@ class Lockout(Settings):
 class Sso(Settings):
     """Single sign-on."""
 
-    realm: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,35}$")] = "agency"
+    realm: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,35}$", examples=["agency"])] = "agency"
     """Keycloak's realm; part of the login URLs, so fixed by the first deploy. Never `master`."""
     directory: Directory | None = None
     """Where people come from; without one, accounts are kept in Keycloak."""
