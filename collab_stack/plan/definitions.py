@@ -83,6 +83,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "management": "Networks that operators work from",
     "directory": "Directory of people and groups",
     "mail": "Mail relay",
+    "objectstore": "Object store for files (S3)",
     "time": "Time servers",
     "dns": "Resolvers",
     "packages": "Debian package mirror",

@@ -50,9 +50,7 @@ def flows(given: FlowInput) -> tuple[Flow, ...]:
 
 
 def _expand(given: FlowInput, row: Row) -> Iterator[Flow]:
-    if row.with_service is not None and row.with_service not in given.placement.services():
-        return
-    if row.private and given.placement.external(row.source) is not None:
+    if not _counts(given.placement, row):
         return
     for source in _ends(given, row.source, row):
         for destination in _ends(given, row.destination, row):
@@ -63,6 +61,14 @@ def _expand(given: FlowInput, row: Row) -> Iterator[Flow]:
             elif row.source in OUTSIDE or source.hosts or destination.hosts:
                 # Between two services of the agency's own nothing of ours takes part.
                 yield _flow(given, row, source, destination)
+
+
+def _counts(placement: Placement, row: Row) -> bool:
+    if row.with_service is not None and not placement.hosts(row.with_service):
+        return False
+    if row.to is not None and (row.to == "external") != (placement.external(row.destination) is not None):
+        return False
+    return not (row.private and placement.external(row.source) is not None)
 
 
 def _ends(given: FlowInput, party: str, row: Row) -> Iterator[_End]:

@@ -8,6 +8,7 @@ spacing allows. An arrow over several layers takes a lane of its own in each lay
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def arrange(nodes: Sequence[str], arrows: Sequence[Arrow], last: frozenset[str],
         busiest = max(sum(ends[side] == node for ends in forward.values()) for side in (0, 1))
         heights[node] = max(least_height, busiest * LANE + LANE / 2)
     tops = _positions(order, neighbours, heights)
-    placed = {
-        item: Placed(layer, tops[item], heights[item]) for layer, items in enumerate(order) for item in items
-    }
+    placed = {item: Placed(layer, tops[item], heights[item]) for layer, items in enumerate(order) for item in items}
     return Layout(
         nodes={node: placed[node] for node in nodes},
         paths=_paths(chains, placed, layers),
@@ -126,7 +125,7 @@ def _ordered(
         for step, lane in enumerate(chain[1:-1], start=1):
             order[layers[chain[0]] + step].append(lane)
             neighbours[lane] = []
-        for left, right in zip(chain, chain[1:], strict=False):
+        for left, right in pairwise(chain):
             neighbours[left].append(right)
             neighbours[right].append(left)
     best = [list(layer) for layer in order]
@@ -143,7 +142,7 @@ def _ordered(
 
 def _crossings(order: Sequence[Sequence[str]], chains: Mapping[Arrow, tuple[str, ...]]) -> int:
     rank = {item: (layer, index) for layer, items in enumerate(order) for index, item in enumerate(items)}
-    steps = [(rank[a], rank[b]) for chain in chains.values() for a, b in zip(chain, chain[1:], strict=False)]
+    steps = [(rank[a], rank[b]) for chain in chains.values() for a, b in pairwise(chain)]
     return sum(
         one[0][0] == other[0][0] and (one[0][1] - other[0][1]) * (one[1][1] - other[1][1]) < 0
         for index, one in enumerate(steps)
@@ -167,7 +166,7 @@ def _positions(
 def _distances(items: Sequence[str], heights: Mapping[str, float]) -> list[float]:
     """Return the least distance between the middles of each item and the next."""
     distances = []
-    for above, below in zip(items, items[1:], strict=False):
+    for above, below in pairwise(items):
         lanes = heights[above] == heights[below] == LANE
         distances.append((heights[above] + heights[below]) / 2 + (0 if lanes else _NODE_GAP))
     return distances

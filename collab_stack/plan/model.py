@@ -47,8 +47,8 @@ class Flow:
     """One permitted network flow. Firewall, probes, audit and documents read these and nothing else.
 
     :param source: service, an outside party (``clients``, ``management``), or ``hosts`` (the operating systems).
-    :param destination: service, an outside party (``directory``, ``mail``, ``time``, ``dns``, ``packages``,
-        ``registry``), or ``hosts``.
+    :param destination: service, an outside party (``directory``, ``mail``, ``objectstore``, ``time``, ``dns``,
+        ``packages``, ``registry``), or ``hosts``.
     :param port: at the destination, as seen on the wire (a published port, not the one inside a container).
     :param reason: why the flow exists, one sentence for an auditor.
     :param legal: the rule of law that asks for the protection or the check, for the record of processing.

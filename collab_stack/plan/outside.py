@@ -66,6 +66,11 @@ def _mail(config: SiteConfig) -> tuple[Endpoint, ...]:
     return (Endpoint((config.mail.relay,), config.mail.port, "tls" if encrypted else "clear"),)
 
 
+def _objectstore(config: SiteConfig) -> tuple[Endpoint, ...]:
+    storage = config.services.nextcloud.storage
+    return (Endpoint((storage.hostname,), storage.port, "tls"),) if storage.kind == "s3" else ()
+
+
 def _packages(config: SiteConfig) -> tuple[Endpoint, ...]:
     urls = DEBIAN_MIRRORS if config.packages is None else (config.packages.mirror, config.packages.security_mirror)
     by_port: dict[tuple[int, Transport], list[str]] = {}
@@ -88,7 +93,7 @@ def _registry(config: SiteConfig, images: Iterable[str]) -> tuple[Endpoint, ...]
     return tuple(Endpoint(tuple(sorted(hosts)), port, "tls") for port, hosts in sorted(by_port.items()))
 
 
-_BY_URL: Final = {"directory": _directory, "mail": _mail, "packages": _packages}
+_BY_URL: Final = {"directory": _directory, "mail": _mail, "objectstore": _objectstore, "packages": _packages}
 
 
 def _split(url: str) -> tuple[str, int, str]:

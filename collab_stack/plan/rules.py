@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from collab_stack.errors import CollabError, ExitCode
 from collab_stack.plan.definitions import SERVICES
 from collab_stack.plan.networks import capacity
-from collab_stack.plan.outside import is_address
+from collab_stack.plan.outside import ANYONE, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +38,7 @@ def refusals(config: SiteConfig, placement: Placement, flows: Iterable[Flow]) ->
         *_homeless(placement),
         *_addresses(config, placement),
         *_networks(config, placement),
+        *_overlaps(config, table),
         *_named_sources(table),
         *_clear(config, placement, table),
     )
@@ -100,10 +101,34 @@ def _networks(config: SiteConfig, placement: Placement) -> Iterator[Refusal]:
         )
 
 
+def _overlaps(config: SiteConfig, flows: tuple[Flow, ...]) -> Iterator[Refusal]:
+    pool = IPv4Network(config.networks.containers)
+    parties = {
+        (party, address): None
+        for flow in flows
+        for party, addresses in (
+            (flow.source, flow.source_addresses),
+            (flow.destination, flow.destination_addresses),
+        )
+        for address in addresses
+        if party != "clients" and _is_network(address)  # clients may be anywhere, the pool included in "anywhere"
+    }
+    for party, address in parties:
+        network = ip_network(address)
+        if isinstance(network, IPv4Network) and network.overlaps(pool):
+            yield Refusal(
+                "site.yml",
+                "networks.containers",
+                f"{pool} overlaps with {address}, where {party} is: a host would look for it among its own containers",
+                "Set networks.containers to a private range that the agency does not use.",
+            )
+
+
 def _named_sources(flows: tuple[Flow, ...]) -> Iterator[Refusal]:
+    open_to_all = {(flow.destination, flow.port) for flow in flows if flow.source_addresses == ANYONE}
     for flow in flows:
         names = [address for address in flow.source_addresses if not _is_network(address)]
-        if flow.destination_hosts and names:
+        if flow.destination_hosts and names and (flow.destination, flow.port) not in open_to_all:
             yield Refusal(
                 "site.yml",
                 f"services.{flow.source}.external.address",

@@ -1,13 +1,14 @@
 """The flow table as we declare it: what each service talks to, and why.
 
-The spine of firewall, probes, audit and documents. One row per pair of parties and port. A row becomes a flow when both its ends are in the site. What is not here is not
-permitted; so a change here is a change of what an agency's firewall lets through, and needs its reason.
+The spine of firewall, probes, audit and documents. One row per pair of parties and port. A row becomes a flow when both
+its ends are in the site. What is not here is not permitted; so a change here is a change of what an agency's firewall
+lets through, and needs its reason.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from collab_stack.plan.definitions import HOSTS
 
@@ -28,7 +29,9 @@ class Row:
         service's own (``Definition.port``, or the external service's) for a service.
     :param transport: None takes what the site declares for an outside party.
     :param same_host: source and destination are processes of one host; the flow never leaves it.
-    :param with_service: the row counts only while this service is in the site, too.
+    :param with_service: the row counts only while the stack carries this service, too.
+    :param to: the row counts only while the destination is carried by the stack (``ours``), or is the agency's own
+        (``external``); None is either. An external application is under its own name and not behind our edge.
     :param private: the row is the source's own affair: an external source keeps it out of the plan.
     """
 
@@ -41,6 +44,7 @@ class Row:
     transport: Transport | None = "tls"
     same_host: bool = False
     with_service: str | None = None
+    to: Literal["ours", "external"] | None = None
     private: bool = True
 
 
@@ -62,7 +66,7 @@ TABLE: Final[tuple[Row, ...]] = (
         INTEGRITY,
         transport="ssh",
     ),
-    Row("edge", "keycloak", "The edge passes on logins, encrypted again", ENCRYPTED, private=False),
+    Row("edge", "keycloak", "The edge passes on logins, encrypted again", ENCRYPTED, to="ours", private=False),
     Row("edge", "web", "The edge passes on files, encrypted again", ENCRYPTED, private=False),
     Row(
         "web",
@@ -92,12 +96,27 @@ TABLE: Final[tuple[Row, ...]] = (
         with_service="nextcloud",
         private=False,
     ),
+    Row(
+        "keycloak",
+        "nextcloud",
+        "A logout ends the session in the agency's own Nextcloud (back-channel logout)",
+        ENCRYPTED,
+        to="external",
+    ),
     Row("keycloak", "dns", "Looks up the names of its peers", BY_DEFAULT, protocol="udp", transport="dns"),
     Row("keycloak", "dns", "The same, for answers too long for UDP", BY_DEFAULT, transport="dns"),
     Row("nextcloud", "postgresql", "Metadata of files and shares is kept in the database", ENCRYPTED),
     Row("nextcloud", "valkey", "Sessions and file locks are shared between PHP processes", ENCRYPTED),
     Row("nextcloud", "edge", "Reads Keycloak's discovery and keys, and checks its own public address", ENCRYPTED),
+    Row(
+        "nextcloud",
+        "keycloak",
+        "Reads discovery and keys of the agency's own Keycloak, and checks logins there",
+        ENCRYPTED,
+        to="external",
+    ),
     Row("nextcloud", "mail", "Notifications about shares and activity", ENCRYPTED, transport=None),
+    Row("nextcloud", "objectstore", "Files are kept in the agency's object store", ENCRYPTED, transport=None),
     Row("nextcloud", "dns", "Looks up the names of its peers", BY_DEFAULT, protocol="udp", transport="dns"),
     Row("nextcloud", "dns", "The same, for answers too long for UDP", BY_DEFAULT, transport="dns"),
     Row(HOSTS, "dns", "Looks up names", BY_DEFAULT, protocol="udp", transport="dns"),
