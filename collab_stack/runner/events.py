@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from collab_stack.runner.changes import Change, changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Change:
-    """One object that a run changed, or in check mode would change."""
-
-    host: str
-    role: str
-    object: str
-    action: str
-    diff: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """The first task that failed."""
+    """A task that failed on a host.
+
+    :param message: what the module said.
+    :param mend: the command or change that mends it, when the module knows.
+    """
 
     host: str
     role: str
     task: str
     message: str
+    mend: str
     unreachable: bool
 
 
@@ -32,7 +31,8 @@ class Failure:
 class Summary:
     """Totals of one Ansible run, filled by :meth:`add`.
 
-    ``remote_tasks`` counts every module execution on a host, loop items included, by host and by role.
+    ``remote_by_host`` and ``remote_by_role`` count every module execution on a host, loop items included.
+    ``hosts`` is Ansible's own recap, host -> count of ok, changed, failures, unreachable, …; empty until the end.
     """
 
     hosts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class Summary:
     changes: list[Change] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     deprecations: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     finished: bool = False
 
     @property
@@ -50,80 +51,47 @@ class Summary:
 
     @property
     def failed_task(self) -> Failure | None:
-        """The first failure, or None."""
-        return self.failures[0] if self.failures else None
+        """The first failure that was not rescued, or None."""
+        lost = {name for name, recap in self.hosts.items() if recap.get("failures") or recap.get("unreachable")}
+        return next((failure for failure in self.failures if not self.finished or failure.host in lost), None)
 
-    def add(self, event: dict[str, Any]) -> None:
+    def add(self, event: Mapping[str, Any]) -> None:
         """Take one event of the callback plugin into account."""
-        if event["event"] == "stats":
+        kind = event["event"]
+        if kind == "stats":
             self.hosts = event["hosts"]
             self.finished = True
-        if event["event"] != "result":
-            return
-        host, role = event["host"], event["role"]
-        self.remote_by_host[host] = self.remote_by_host.get(host, 0) + event["remote"]
-        self.remote_by_role[role] = self.remote_by_role.get(role, 0) + event["remote"]
+        elif kind == "module":
+            host, role = event["host"], event["role"]
+            self.remote_by_host[host] = self.remote_by_host.get(host, 0) + 1
+            self.remote_by_role[role] = self.remote_by_role.get(role, 0) + 1
+        elif kind == "result":
+            self._result(event)
+
+    def _result(self, event: Mapping[str, Any]) -> None:
         self.deprecations += event["deprecations"]
+        self.warnings += event["warnings"]
+        self.changes += changes(event)  # also of a task that failed: what it changed before, it has changed
         if event["status"] in ("failed", "unreachable"):
             self.failures.append(_failure(event))
-        elif event["changed"]:
-            self.changes += _changes(event)
 
 
-def _failure(event: dict[str, Any]) -> Failure:
+def _failure(event: Mapping[str, Any]) -> Failure:
+    # A loop's own message ("One or more items failed") says nothing; those of its items come first.
+    results = [result for result in event["results"] if not result.get("skipped")]
     texts = [
-        str(result.get(key, "")).strip()
-        for result in event["results"]
+        str(result[key]).strip()
+        for result in results
         for key in ("msg", "stderr", "module_stderr")
-        if result.get(key)
+        if result.get(key) and (result.get("failed") or event["status"] == "unreachable" or len(results) == 1)
     ]
-    message = "\n".join(dict.fromkeys(texts)) or "the task failed and its output is withheld because it holds secrets"
-    return Failure(event["host"], event["role"], event["task"], message, event["status"] == "unreachable")
-
-
-def _changes(event: dict[str, Any]) -> list[Change]:
-    """Name each changed object: by its diff's header where there is one, else by the task."""
-    found = [
-        Change(event["host"], event["role"], name, action, text)
-        for result in event["results"]
-        for name, action, text in _objects(result)
-    ]
-    return found or [Change(event["host"], event["role"], event["task"], "change", "")]
-
-
-def _objects(result: dict[str, Any]) -> list[tuple[str, str, str]]:
-    diffs = result.get("diff") or []
-    found = []
-    for diff in [diffs] if isinstance(diffs, dict) else diffs:
-        header = str(diff.get("after_header") or diff.get("before_header") or "").strip()
-        before, after = _text(diff.get("before")), _text(diff.get("after"))
-        prepared = _text(diff.get("prepared"))
-        if before == after and not prepared:
-            continue
-        found.append((header or "object", _action(before, after), prepared or _unified(before, after)))
-    known = {name for name, _, _ in found}
-    found += [(unit, "restart", "") for unit in result.get("restarted", []) if unit not in known]
-    return found
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    import yaml  # noqa: PLC0415 - only a structured diff needs it
-
-    return str(yaml.safe_dump(value, sort_keys=True, allow_unicode=True))
-
-
-def _action(before: str, after: str) -> str:
-    if not before:
-        return "create"
-    return "change" if after else "remove"
-
-
-def _unified(before: str, after: str) -> str:
-    import difflib  # noqa: PLC0415 - only a change needs it
-
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
-    return "\n".join(list(lines)[2:])
+    withheld = "the task failed, and its output is withheld because it may hold secrets"
+    return Failure(
+        host=event["host"],
+        role=event["role"],
+        task=event["task"],
+        message="\n".join(dict.fromkeys(texts))
+        or (withheld if event["censored"] else "the task failed without a message"),
+        mend=next((str(result["mend"]) for result in results if result.get("mend")), ""),
+        unreachable=event["status"] == "unreachable",
+    )

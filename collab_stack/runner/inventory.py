@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collab_stack.plan.model import Plan
 
 
-def build(plan: Plan, roles: Mapping[str, Sequence[str]], connections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def build(
+    plan: Plan, roles: Mapping[str, Sequence[str]], connections: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return an Ansible YAML inventory as plain data.
 
     :param plan: the computed plan; its host variables name secrets as ``{{ collab_secrets.… }}``, never their values.
