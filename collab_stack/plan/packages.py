@@ -18,7 +18,7 @@ ROLE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "postgresql": ("postgresql-17",),
     "valkey": ("valkey-server", "valkey-tools"),
     "web": ("nginx",),
-    "edge": ("haproxy",),
+    "edge": ("haproxy", "socat"),
 }
 """By role; what Debian's base system has (python3, sudo, systemd, openssh-server) is not listed."""
 

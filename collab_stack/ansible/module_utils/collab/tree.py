@@ -166,9 +166,11 @@ def plan(
 
 
 def _order(entry: Entry) -> tuple[int, str]:
-    # Directories first and from the top; secrets before the files that name them, because validators read both.
-    ranks = {"directory": 0, "file": 2, "link": 3, "absent": 4}
-    return (1 if entry.secret else ranks[entry.kind], entry.path)
+    # Directories first and from the top; secrets before the files that name them, and what has a validator after all
+    # others, because a validator reads what the file names.
+    ranks = {"directory": 0, "file": 2, "link": 3, "absent": 5}
+    rank = 1 if entry.secret else ranks[entry.kind]
+    return (4 if entry.validate and not entry.secret else rank, entry.path)
 
 
 def _change(entry: Entry) -> Change | None:
