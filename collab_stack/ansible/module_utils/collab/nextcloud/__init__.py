@@ -1,0 +1,2 @@
+# GNU General Public License v3.0 or later (see LICENSE)
+"""What the module ``nextcloud_instance`` is made of."""
