@@ -13,3 +13,12 @@ GROUPS: Final = ("edge", "sso", "database", "cache", "nextcloud")
 
 PUBLIC_LABELS: Final[dict[str, str]] = {"keycloak": "id", "nextcloud": "files"}
 """Service -> first label of the name below the site's domain that people open."""
+
+COMPONENTS: Final[dict[str, str]] = {
+    "edge": "haproxy",
+    "keycloak": "keycloak",
+    "postgresql": "postgresql",
+    "valkey": "valkey",
+    "nextcloud": "nextcloud",
+}
+"""Key below ``services`` in site.yml -> component of the catalogue whose version it chooses."""

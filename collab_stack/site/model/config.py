@@ -111,7 +111,7 @@ class Mail(Settings):
 class Time(Settings):
     """Clocks."""
 
-    servers: Annotated[list[HostAddress], Field(min_length=1)]
+    servers: Annotated[list[HostAddress], Field(min_length=1, examples=[["ntp1.agency.example"]])]
     """NTP servers in the house."""
     zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$", examples=["Europe/Copenhagen"])] = (
         "Europe/Stockholm"
