@@ -70,7 +70,7 @@ def run(*arguments: str, main: str = "", path: str = "") -> tuple[int, str, floa
     environment = {"PATH": path or os.environ["PATH"], "MAINPID": main}
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), "collab-app", *arguments],
+        [sys.executable, str(PROGRAM), *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -82,13 +82,13 @@ def run(*arguments: str, main: str = "", path: str = "") -> tuple[int, str, floa
 
 def test_waits_until_the_url_answers_200(server: http.server.HTTPServer) -> None:
     Health.failures = 2
-    code, error, seconds = run("--seconds", "10", "--url", f"http://127.0.0.1:{server.server_port}/ready")
+    code, error, seconds = run("--seconds", "10", "--url", f"http://127.0.0.1:{server.server_port}/ready", "collab-app")
     assert (code, error) == (0, "")
     assert seconds >= 1.0  # two pauses
 
 
 def test_gives_up_when_the_time_is_over(server: http.server.HTTPServer) -> None:
-    code, error, seconds = run("--seconds", "1", "--url", f"http://127.0.0.1:{server.server_port}/other")
+    code, error, seconds = run("--seconds", "1", "--url", f"http://127.0.0.1:{server.server_port}/other", "collab-app")
     assert code == 1
     assert "not ready after 1 s" in error
     assert "answers 503" in error
@@ -98,7 +98,7 @@ def test_gives_up_when_the_time_is_over(server: http.server.HTTPServer) -> None:
 def test_gives_up_at_once_when_the_container_has_ended() -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
-    code, error, seconds = run("--seconds", "20", "--url", "http://127.0.0.1:9/", main=str(gone.pid))
+    code, error, seconds = run("--seconds", "20", "--url", "http://127.0.0.1:9/", "collab-app", main=str(gone.pid))
     assert code == 1
     assert "ended before it was ready" in error
     assert seconds < 5
@@ -114,7 +114,7 @@ def test_checks_the_certificate_by_name(
     server.socket = context.wrap_socket(server.socket, server_side=True)
     url = f"https://127.0.0.1:{server.server_port}/ready"
     code, error, _ = run(
-        "--seconds", "1", "--url", url, "--ca", str(tmp_path / "both.pem"), "--server-name", server_name
+        "--seconds", "1", "--url", url, "--ca", str(tmp_path / "both.pem"), "--server-name", server_name, "collab-app"
     )
     assert code == expected
     assert ("certificate verify failed" in error) == bool(expected)
@@ -127,10 +127,10 @@ def test_runs_a_command_in_the_container(tmp_path: Path, script: str, expected: 
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\n{script}\n")
     docker.chmod(0o755)
-    code, error, _ = run("--seconds", "1", "--", "probe", "-x", path=f"{tmp_path}:{os.environ['PATH']}")
+    code, error, _ = run("--seconds", "1", "collab-app", "--", "probe", "-x", path=f"{tmp_path}:{os.environ['PATH']}")
     assert code == expected
     assert ("probe ended with 3: broken" in error) == bool(expected)
 
 
 def test_refuses_to_have_nothing_to_ask() -> None:
-    assert run("--seconds", "1")[0] == 2
+    assert run("--seconds", "1", "collab-app")[0] == 2

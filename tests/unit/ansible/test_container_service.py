@@ -199,8 +199,8 @@ def test_unit_says_what_the_definition_says(results: dict[str, dict[str, Any]]) 
         '  --mount "type=bind,source=/etc/collab/app/app.key,target=/etc/app.key,readonly" \\',
         '  --mount "type=bind,source=/etc/collab/tls/app/key.pem,target=/tls/key.pem,readonly" \\',
         f'  "{IMAGE}" "serve" "--motto=\\"$$HOME at 100%%\\"" "a\\\\b"',
-        "ExecStartPost=/usr/local/lib/collab/container-ready collab-app --seconds 120"
-        ' --url "https://10.20.0.5:8443/ready" --ca "/etc/collab/tls/ca.pem" --server-name "app.internal"',
+        "ExecStartPost=/usr/local/lib/collab/container-ready --seconds 120"
+        ' --url "https://10.20.0.5:8443/ready" --ca "/etc/collab/tls/ca.pem" --server-name "app.internal" collab-app',
     ):
         assert line in unit.splitlines()
 
