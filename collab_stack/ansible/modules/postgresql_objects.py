@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.collab import postgresql
+from ansible.module_utils.collab import postgresql, postgresql_fresh
 
 DOCUMENTATION = r"""
 module: postgresql_objects
@@ -68,6 +68,12 @@ actions:
   returned: always
   type: list
   elements: str
+objects:
+  description: What was (in check mode, would be) changed, by role, database and schema.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{object: role nextcloud, action: update, differs: [password]}]
 unmanaged:
   description: Superusers, other roles and databases that are there without being declared.
   returned: when the server answered
@@ -177,10 +183,12 @@ def converge(server: Server, module: AnsibleModule, actual: dict[str, Any] | Non
     """Change what differs until nothing does; return the result for Ansible."""
     wanted = module.params["databases"]
     done: list[postgresql.Change] = []
+    if module.check_mode:
+        done = postgresql_fresh.foreseen(wanted, actual or postgresql_fresh.cluster())
+        return result(done, postgresql.unmanaged(wanted, actual) if actual else None)
     for _ in range(PASSES):
         pending = postgresql.changes(wanted, actual or EMPTY)
-        if module.check_mode or not pending:
-            done += pending
+        if not pending:
             return result(done, postgresql.unmanaged(wanted, actual) if actual else None)
         server.apply(pending)
         done += pending
@@ -194,13 +202,27 @@ def result(done: list[postgresql.Change], unmanaged: dict[str, list[str]] | None
     said: dict[str, Any] = {
         "changed": bool(done),
         "actions": [f"{change.target}: {change.aspect}: {change.before} -> {change.after}" for change in done],
-        "diff": {
-            "before_header": "PostgreSQL",
-            "after_header": "PostgreSQL",
-            "before": "".join(f"{change.target}: {change.aspect}: {change.before}\n" for change in done),
-            "after": "".join(f"{change.target}: {change.aspect}: {change.after}\n" for change in done),
-        },
+        "objects": [],
+        "diff": [],
     }
+    for target in dict.fromkeys(change.target for change in done):
+        mine = [change for change in done if change.target == target]
+        created = any(change.aspect == "exists" for change in mine)
+        said["objects"].append(
+            {
+                "object": target,
+                "action": "create" if created else "update",
+                "differs": [change.aspect for change in mine],
+            }
+        )
+        said["diff"].append(
+            {
+                "before_header": target,
+                "after_header": target,
+                "before": "".join(f"{change.aspect}: {change.before}\n" for change in mine),
+                "after": "".join(f"{change.aspect}: {change.after}\n" for change in mine),
+            }
+        )
     if unmanaged is not None:
         said["unmanaged"] = unmanaged
     return said

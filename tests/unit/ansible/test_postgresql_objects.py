@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collab_stack.ansible.module_utils.collab import postgresql
+from collab_stack.ansible.module_utils.collab import postgresql, postgresql_fresh
 
 PASSWORD = "pencil"
 WANTED = [{"name": "nextcloud", "owner": "nextcloud", "password": PASSWORD, "connection_limit": 50}]
@@ -202,3 +202,26 @@ def test_the_undeclared_is_reported_and_not_touched() -> None:
     actual["databases"]["old"] = dict(actual["databases"]["nextcloud"])
     assert statements(actual) == []
     assert postgresql.unmanaged(WANTED, actual) == {"superusers": ["eve"], "roles": ["report"], "databases": ["old"]}
+
+
+def test_check_mode_foresees_what_a_new_cluster_gives_to_everybody() -> None:
+    found = postgresql_fresh.foreseen(WANTED, postgresql_fresh.cluster())
+    assert [(change.target, change.aspect) for change in found] == [
+        ("role nextcloud", "exists"),
+        ("database nextcloud", "exists"),
+        ("database postgres", "rights of PUBLIC"),
+        ("database template1", "rights of PUBLIC"),
+        ("database nextcloud", "rights of PUBLIC"),
+        ("schema nextcloud.public", "rights of PUBLIC"),
+    ]
+
+
+def test_check_mode_foresees_nothing_on_a_converged_server() -> None:
+    assert postgresql_fresh.foreseen(WANTED, converged()) == []
+
+
+def test_check_mode_does_not_tell_a_drift_twice() -> None:
+    actual = converged()
+    actual["roles"]["nextcloud"]["superuser"] = True
+    found = postgresql_fresh.foreseen(WANTED, actual)
+    assert [(change.target, change.aspect) for change in found] == [("role nextcloud", "superuser")]
