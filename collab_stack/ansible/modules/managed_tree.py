@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import grp
-import pwd
-from collections.abc import Callable, Iterable
 from typing import Any
 
-from ansible.module_utils.collab.convergence import Command, Convergence, Wishes
+from ansible.module_utils.collab.convergence import Convergence
 from ansible.module_utils.collab.module import QuietModule
-from ansible.module_utils.collab.tree import UNKNOWN, Entry, TreeError
-from ansible.module_utils.collab.units import UnitError, UnitSpec
+from ansible.module_utils.collab.tree import TreeError
+from ansible.module_utils.collab.units import UnitError
+from ansible.module_utils.collab.wishes import Accounts, wishes
 
 DOCUMENTATION = r"""
 module: managed_tree
@@ -51,6 +49,17 @@ options:
     elements: dict
     default: []
     suboptions: *file
+  blocks:
+    description: Parts of files that somebody else may write to as well, between two marked lines at the end of the file.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: str, required: true}
+      content: {description: The lines between the marks., type: str, required: true}
+      owner: {description: Account or numeric id., type: str, default: root}
+      group: {description: Group or numeric id., type: str, default: root}
+      mode: {description: Permissions in octal., type: str, default: "0644"}
   directories:
     description: Folders. Parents must exist or be listed.
     type: list
@@ -83,6 +92,11 @@ options:
       name: {description: Unique within the tree., type: str, required: true}
       argv: {description: The command; no shell., type: list, elements: str, required: true}
       watches: {description: Files or folders., type: list, elements: str, required: true}
+      unless:
+        description: Command that only looks; when it fails, what the command made was altered, and the command runs again. Must succeed afterwards.
+        type: list
+        elements: str
+        default: []
   units:
     description: Units, in the order in which they are to be handled.
     type: list
@@ -172,8 +186,8 @@ def _list(options: dict[str, Any]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "default": [], "options": options}
 
 
-def _strings(**more: Any) -> dict[str, Any]:
-    return {"type": "list", "elements": "str", **({"default": []} | more if "required" not in more else more)}
+def _strings(required: bool = False) -> dict[str, Any]:
+    return {"type": "list", "elements": "str"} | ({"required": True} if required else {"default": []})
 
 
 def arguments() -> dict[str, Any]:
@@ -182,6 +196,7 @@ def arguments() -> dict[str, Any]:
     directory = {
         key: value for key, value in _file_options("0755", False).items() if key not in ("content", "validate")
     }
+    block = {key: value for key, value in _file_options("0644", False).items() if key != "validate"}
     unit = {
         "name": text,
         "enabled": {"type": "bool"},
@@ -194,81 +209,17 @@ def arguments() -> dict[str, Any]:
         "name": text,
         "files": _list(_file_options("0644", False)),
         "secret_files": _list(_file_options("0600", True)),
+        "blocks": _list(block),
         "directories": _list(directory),
         "links": _list({"path": text, "target": text}),
         "absent": _strings(),
-        "commands": _list({"name": text, "argv": _strings(required=True), "watches": _strings(required=True)}),
+        "commands": _list(
+            {"name": text, "argv": _strings(required=True), "watches": _strings(required=True), "unless": _strings()}
+        ),
         "units": _list(unit),
         "changed_elsewhere": _strings(),
         "state_dir": {"type": "path", "default": "/var/lib/collab"},
     }
-
-
-class Accounts:
-    """Turns account names into ids.
-
-    :param lenient: an account that is not there gives :data:`UNKNOWN` (check mode) instead of an error.
-    """
-
-    def __init__(self, lenient: bool) -> None:
-        self._lenient = lenient
-
-    def user(self, name: str) -> int:
-        """Return the id of a user."""
-        return self._id("user", name, lambda: pwd.getpwnam(name).pw_uid)
-
-    def group(self, name: str) -> int:
-        """Return the id of a group."""
-        return self._id("group", name, lambda: grp.getgrnam(name).gr_gid)
-
-    def _id(self, kind: str, name: str, look_up: Callable[[], int]) -> int:
-        if name.isascii() and name.isdigit():
-            return int(name)
-        try:
-            return look_up()
-        except KeyError:
-            if self._lenient:
-                return UNKNOWN
-            raise TreeError(f"there is no {kind} {name!r} on this host") from None
-
-
-def entries(params: dict[str, Any], accounts: Accounts) -> Iterable[Entry]:
-    """Return the wanted objects."""
-    for kind, key in (("directory", "directories"), ("file", "secret_files"), ("file", "files")):
-        for item in params[key]:
-            try:
-                mode = int(item["mode"], 8)
-            except ValueError:
-                raise TreeError(f"{item['path']}: mode {item['mode']!r} is not octal") from None
-            yield Entry(
-                path=item["path"],
-                kind=kind,
-                uid=accounts.user(item["owner"]),
-                gid=accounts.group(item["group"]),
-                mode=mode,
-                content=item.get("content", "").encode(),
-                secret=key == "secret_files",
-                validate=item.get("validate", ""),
-            )
-    for item in params["links"]:
-        yield Entry(path=item["path"], kind="link", target=item["target"])
-    for path in params["absent"]:
-        yield Entry(path=path, kind="absent")
-
-
-def wishes(params: dict[str, Any], accounts: Accounts) -> Wishes:
-    """Return what the task asks for."""
-    owned = [item for key in ("directories", "secret_files", "files") for item in params[key]]
-    return Wishes(
-        entries=tuple(entries(params, accounts)),
-        names={item["path"]: (item["owner"], item["group"]) for item in owned},
-        commands=tuple(Command(c["name"], tuple(c["argv"]), tuple(c["watches"])) for c in params["commands"]),
-        units=tuple(
-            UnitSpec(**{**unit, "watches": tuple(unit["watches"]), "restart_watches": tuple(unit["restart_watches"])})
-            for unit in params["units"]
-        ),
-        pending=tuple(params["changed_elsewhere"]),
-    )
 
 
 def main() -> None:

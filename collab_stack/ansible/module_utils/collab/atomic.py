@@ -10,7 +10,7 @@ from typing import Any
 
 TEMPORARY_PREFIX = ".collab-tmp."
 """In front of the real name, so that a killed run leaves at most one file and the next run overwrites it. Hidden, so
-that no program takes it for configuration; the real name comes last, so that validators which look at the suffix work."""
+that no program takes it for configuration; the real name comes last, for validators which look at the suffix."""
 
 
 def temporary(path: str) -> str:
@@ -40,8 +40,8 @@ def stage(path: str, content: bytes, uid: int, gid: int, mode: int) -> str:
 
 def publish(waiting: str, path: str) -> None:
     """Put what was staged into its place and make that survive a power cut."""
-    os.replace(waiting, path)
-    sync_directory(os.path.dirname(path))
+    Path(waiting).replace(path)
+    sync_directory(str(Path(path).parent))
 
 
 def sync_directory(path: str) -> None:
@@ -69,5 +69,6 @@ def read_json(path: str) -> dict[str, Any]:
 
 def write_json(path: str, value: dict[str, Any]) -> None:
     """Write a JSON object, atomically, readable by its owner only; its folder is made when it is missing."""
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    folder = Path(path).parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())

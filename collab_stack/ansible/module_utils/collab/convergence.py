@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,15 @@ _EFFECTS = frozenset({"start", "stop", "restart", "reload"})
 
 @dataclass(frozen=True)
 class Command:
-    """A command that has to run after a change of what it watches."""
+    """A command that has to run after a change of what it watches.
+
+    :param unless: a command that only looks, and says by exit code 0 that what the command makes is still so.
+    """
 
     name: str
     argv: tuple[str, ...]
     watches: tuple[str, ...]
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,8 @@ class Convergence:
         applied = self._applied.read(self._key(command))
         current = watch.digests(command.watches)
         differs = [path for path in command.watches if applied.get(path) != current[path]]
+        if not differs and not self._holds(command):
+            differs = ["effect"]
         if differs:
             self._report(command.name, "run", differs, "", f"run: {' '.join(command.argv)}\n")
         return bool(differs)
@@ -175,7 +182,13 @@ class Convergence:
         code, out, err = self._run(list(command.argv))
         if code:
             raise TreeError(f"{command.name}: {' '.join(command.argv)} ended with {code}: {(err or out).strip()}")
+        if not self._holds(command):
+            raise TreeError(f"{command.name}: {' '.join(command.argv)} ran, but {' '.join(command.unless)} still fails")
         self._applied.write(self._key(command), watch.digests(command.watches))
+
+    def _holds(self, command: Command) -> bool:
+        # A program that is missing cannot have done its work; running it would end the module.
+        return not command.unless or (bool(shutil.which(command.unless[0])) and not self._run([*command.unless])[0])
 
     def _key(self, command: Command) -> str:
         return f"{self._name}.{command.name}"

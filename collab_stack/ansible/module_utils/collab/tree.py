@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+BLOCK_BEGIN = "# Written by collab-stack: begin"
+BLOCK_END = "# Written by collab-stack: end"
+
 UNKNOWN = -1
 """The id of an account that is not there yet (check mode on a host without the package)."""
 
@@ -93,13 +96,26 @@ def observe(path: str) -> Found:
     except (FileNotFoundError, NotADirectoryError):
         return Found("absent")
     if stat.S_ISLNK(status.st_mode):
-        return Found("link", status.st_uid, status.st_gid, target=os.readlink(path))
+        return Found("link", status.st_uid, status.st_gid, target=str(Path(path).readlink()))
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISDIR(status.st_mode):
         return Found("directory", status.st_uid, status.st_gid, mode)
     if stat.S_ISREG(status.st_mode):
         return Found("file", status.st_uid, status.st_gid, mode, Path(path).read_bytes())
     return Found("other", status.st_uid, status.st_gid, mode)
+
+
+def with_block(path: str, content: str) -> bytes:
+    """Return what a file is to hold so that its marked part is the given content and the rest stays as it is."""
+    found = observe(path)
+    lines = found.content.decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    marks = [index for index, line in enumerate(lines) if line.strip() in (BLOCK_BEGIN, BLOCK_END)]
+    if marks:
+        del lines[marks[0] : marks[-1] + 1]  # a lone mark goes, what stands around it stays
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    block = "".join(f"{line}\n" for line in (BLOCK_BEGIN, *content.splitlines(), BLOCK_END))
+    return ("".join(lines) + block).encode("utf-8", "surrogateescape")
 
 
 def refuse_foreign_links(path: str) -> None:
@@ -191,7 +207,7 @@ def _change(entry: Entry) -> Change | None:
 def _absence(entry: Entry, found: Found) -> Change | None:
     if found.kind == "absent":
         return None
-    if found.kind == "directory" and os.listdir(entry.path):
+    if found.kind == "directory" and any(Path(entry.path).iterdir()):
         raise TreeError(f"{entry.path} should be absent but is a directory with content; look at it and remove it")
     return Change("remove", entry, found)
 

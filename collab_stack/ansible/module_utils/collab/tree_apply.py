@@ -92,7 +92,7 @@ def check_parents(plan: Plan) -> None:
     """
     made = {change.path for change in plan.changes if change.entry.kind == "directory"}
     for change in plan.changes:
-        parent = os.path.dirname(change.path)
+        parent = str(Path(change.path).parent)
         if change.action != "remove" and parent not in made and not Path(parent).is_dir():
             raise TreeError(f"{change.path}: there is no folder {parent}; list it under directories")
 
@@ -106,17 +106,17 @@ def _make(change: Change, run: Runner) -> None:
         _link(change)
     else:
         if change.action == "create":
-            os.mkdir(change.path, 0o700)
+            Path(change.path).mkdir(0o700)
         _own(change.entry)
 
 
 def _remove(change: Change) -> None:
     if change.found.kind == "directory":
-        os.rmdir(change.path)
+        Path(change.path).rmdir()
     else:
         Path(atomic.temporary(change.path)).unlink(missing_ok=True)
-        os.unlink(change.path)
-    atomic.sync_directory(os.path.dirname(change.path))
+        Path(change.path).unlink()
+    atomic.sync_directory(str(Path(change.path).parent))
 
 
 def _write(change: Change, run: Runner) -> None:
@@ -146,7 +146,7 @@ def _validate(entry: Entry, waiting: str, run: Runner) -> None:
 def _link(change: Change) -> None:
     waiting = atomic.temporary(change.path)
     Path(waiting).unlink(missing_ok=True)
-    os.symlink(change.entry.target, waiting)
+    Path(waiting).symlink_to(change.entry.target)
     atomic.publish(waiting, change.path)
 
 

@@ -14,7 +14,7 @@ UNIT_FILE = re.compile(
 _PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "NeedDaemonReload", "FragmentPath")
 
 _ENABLED = frozenset({"enabled", "enabled-runtime", "static", "alias", "generated", "indirect", "transient"})
-"""States in which ``systemctl enable`` has nothing to do; a static unit cannot be enabled, something else pulls it in."""
+"""States in which ``systemctl enable`` has nothing to do; a static unit cannot be enabled, others pull it in."""
 
 Runner = Callable[[list[str]], tuple[int, str, str]]
 
