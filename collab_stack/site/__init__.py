@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from collab_stack.site.model import External, Host, Hosts, Lock, LockedArtifact, LockedImage, SiteConfig
+from collab_stack.site.findings import Finding, SiteError
+from collab_stack.site.model import External, Host, Hosts, Lock, LockedArtifact, LockedImage, Site, SiteConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["External", "Host", "Hosts", "Lock", "LockedArtifact", "LockedImage", "Site", "SiteConfig"]
+    from collab_stack.site.password import VaultPassword
+
+__all__ = [
+    "External",
+    "Finding",
+    "Host",
+    "Hosts",
+    "Lock",
+    "LockedArtifact",
+    "LockedImage",
+    "Site",
+    "SiteConfig",
+    "SiteError",
+    "load",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A site directory.
+def load(directory: Path, *, vault: VaultPassword | None = None) -> Site:
+    """Return the site in a directory.
 
-    :param directory: where it is.
-    :param config: the parsed site.yml.
-    :param hosts: the parsed hosts.yml.
-    :param lock: the parsed images.lock; empty when there is none yet.
+    :param vault: from :func:`collab_stack.site.password.find`; without it, what is encrypted is not looked into.
+    :raises SiteError: with every finding; nothing was touched.
     """
+    from collab_stack.site.loader import examine  # noqa: PLC0415 - reads the types above
 
-    directory: Path
-    config: SiteConfig
-    hosts: Hosts
-    lock: Lock
+    examination = examine(directory, vault)
+    if examination.site is None or not examination.ok:
+        raise SiteError(examination.findings)
+    return examination.site

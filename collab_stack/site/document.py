@@ -86,9 +86,12 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(text: str, file: str) -> tuple[Node | None, list[Finding]]:
-    """Return the tree of a file's text and what is wrong with it; no tree when it cannot be read at all."""
-    reader = _Reader(text, file)
+def parse(text: str, file: str, *, private: bool = False) -> tuple[Node | None, list[Finding]]:
+    """Return the tree of a file's text and what is wrong with it; no tree when it cannot be read at all.
+
+    :param private: the values are secrets: no finding repeats one.
+    """
+    reader = _Reader(text, file, private)
     try:
         return reader.document(), reader.findings
     except _Unreadable as error:
@@ -103,8 +106,9 @@ class _Unreadable(Exception):  # noqa: N818 - carries a finding to the one place
 class _Reader:
     """Takes the parser's events one by one and stops at the first that a site file must not have."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, private: bool) -> None:
         self.file = file
+        self.private = private
         self.findings: list[Finding] = []
         self.count = 0
         self.events = iter(yaml.parse(text, Loader=_LOADER))
@@ -136,11 +140,20 @@ class _Reader:
         if len(path) > DEEPEST:
             raise self.unreadable(here, path[:3], f"values are nested more than {DEEPEST} deep", "remove the nesting")
         if isinstance(event, yaml.AliasEvent):
-            raise self.unreadable(here, path, f"the alias *{event.anchor} is not followed", "write the value itself")
+            raise self.unreadable(
+                here,
+                path,
+                f"an alias ({self.shown(str(event.anchor), '*')}) is not followed",
+                "write the value itself; text that begins with * goes in quotes",
+            )
         if event.anchor:
-            raise self.unreadable(here, path, f"the anchor &{event.anchor} serves nothing", "remove it")
+            raise self.unreadable(
+                here, path, f"an anchor ({self.shown(str(event.anchor), '&')}) serves nothing", "remove it"
+            )
         if event.tag:
-            raise self.unreadable(here, path, f"the YAML tag {_short(event.tag)} is not read", "write the plain value")
+            raise self.unreadable(
+                here, path, f"a YAML tag ({self.shown(str(event.tag))}) is not read", "write the plain value"
+            )
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, path, here)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -153,11 +166,11 @@ class _Reader:
         if not isinstance(value, Ambiguous):
             return Node(line, value, word)
         if value.reading in ("true", "false"):
-            message = f"YAML reads a bare `{word}` as {value.reading}"
-            mend = f"write {value.reading}; or, when text is meant, put it in quotes: {_quoted(path, word)}"
+            message = f"YAML reads a bare `{self.shown(word)}` as {value.reading}"
+            mend = f"write {value.reading}; or, when text is meant, put it in quotes: {_quoted(path, self.shown(word))}"
         else:
-            message = f"YAML 1.1 reads a bare `{word}` as {value.reading}"
-            mend = f"put it in quotes: {_quoted(path, word)}"
+            message = f"YAML 1.1 reads a bare `{self.shown(word)}` as {value.reading}"
+            mend = f"put it in quotes: {_quoted(path, self.shown(word))}"
         self.findings.append(Finding(self.file, line, dotted(path), message, mend))
         return Node(line, word, word)
 
@@ -211,6 +224,12 @@ class _Reader:
             raise self.unreadable(line, (), f"values are nested more than {DEEPEST} deep", "remove the nesting")
         raise self.unreadable(line, (), f"this is not YAML: {problem}", "look at the line and at the one before it")
 
+    def shown(self, word: str, mark: str = "") -> str:
+        """Return a word as a message may repeat it."""
+        if self.private:
+            return "…"
+        return f"{mark}{word}" if len(word) <= 60 else f"{mark}{word[:57]}..."
+
     def unreadable(self, line: int, path: Path, message: str, mend: str) -> _Unreadable:
         return _Unreadable(Finding(self.file, line, dotted(path), message, mend))
 
@@ -222,7 +241,3 @@ class _Reader:
 def _quoted(path: Path, word: str) -> str:
     """Quote a word; a country's code is upper case besides (a bare `no` that meant Norway)."""
     return f'"{word.upper()}"' if path and path[-1] == "country" else f'"{word}"'
-
-
-def _short(tag: str) -> str:
-    return tag if len(tag) <= 60 else f"{tag[:57]}..."

@@ -144,6 +144,13 @@ class Registry(Settings):
     """The CA that signed its certificate, in PEM, relative to the site."""
 
 
+class Artifacts(Settings):
+    """Where application archives come from; without it, from upstream's own addresses."""
+
+    mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://mirror.agency.example/archives"])]
+    """Folder that holds the archives under upstream's file names, such as user_oidc-v8.10.1.tar.gz."""
+
+
 class Storage(Settings):
     """Where data lies on the hosts."""
 
@@ -175,6 +182,7 @@ class SiteConfig(Settings):
     dns: Dns
     packages: Packages | None = None
     registry: Registry | None = None
+    artifacts: Artifacts | None = None
     storage: Storage = Storage()
     maintenance: Maintenance = Maintenance()
     sso: Sso

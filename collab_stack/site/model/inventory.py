@@ -56,13 +56,13 @@ class Connection(Settings):
         Annotated[
             str,
             Field(
-                pattern=r"^\{\{ collab_secrets\.[a-z][a-z0-9_]*_password \}\}$",
+                pattern=r"^\{\{ collab_secrets\.([a-z][a-z0-9_]*_)?become_password \}\}$",
                 examples=["{{ collab_secrets.operator_become_password }}"],
             ),
         ]
         | None
     ) = None
-    """The sudo password, never in clear: a reference to a name in secrets.yml that ends in `_password`."""
+    """The sudo password, never in clear: a reference to a name in secrets.yml that ends in `become_password`."""
 
 
 class Machine(Connection):

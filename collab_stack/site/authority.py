@@ -1,0 +1,60 @@
+"""The internal CA: it signs what the services show each other. Its key is a secret, its certificate is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+FILE: Final = "tls/internal-ca.pem"
+"""Below the site: the certificate in PEM, in clear, because everybody who has to trust it needs it."""
+
+YEARS: Final = 10
+_DAY: Final = timedelta(days=1)
+
+
+def create(organisation: str, domain: str, now: datetime | None = None) -> tuple[str, str]:
+    """Return key and self-signed certificate of a new CA, both in PEM.
+
+    EC P-384 with SHA-384, ten years, may sign leaves only. Its subject names the domain, so that somebody who finds it
+    in a trust store knows whose it is.
+    """
+    from cryptography import x509  # noqa: PLC0415 - 0.05 s that other verbs need not pay
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - the same
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
+
+    start = (now or datetime.now(UTC)) - _DAY  # a host whose clock is slow must not refuse it
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation[:64]),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, f"collab-stack CA of {domain}"[:64]),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=365 * YEARS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA384())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
