@@ -14,6 +14,9 @@ from ansible.module_utils.collab.digests import Applied, Watch
 from ansible.module_utils.collab.tree import Entry, TreeError
 from ansible.module_utils.collab.units import Runner, Systemctl, UnitPlan, UnitSpec, UnitState, decide, unit_of
 
+UNKNOWN = "unknown"
+"""Stands for the digest of what a unit took up when nobody knows; equals no digest."""
+
 _EFFECTS = frozenset({"start", "stop", "restart", "reload"})
 
 
@@ -102,6 +105,7 @@ class Convergence:
             self._applied.forget(name)
             self._report(name, "remove", [], "enabled\n", "stopped and disabled\n")
         self._report_files()
+        self._distrust()
         tree_apply.apply(self._plan, self._run)
         self._manifest.settle(self._wishes.entries, self._plan.kept)
         watch = Watch()
@@ -164,7 +168,21 @@ class Convergence:
 
     def _decide(self, unit: UnitSpec, state: UnitState, watch: Watch) -> UnitPlan:
         current = watch.digests(self._watched(unit))
-        return decide(unit, state, self._applied.read(unit.name), current, self._unit_file(unit))
+        return decide(unit, state, self._taken_up(unit), current, self._unit_file(unit))
+
+    def _taken_up(self, unit: UnitSpec) -> dict[str, str]:
+        """Return what a unit last took up: unknown for a file that is written anew, which it may have read altered."""
+        written = [change.path for change in self._plan.changes if change.rewrites]
+        watches = [*unit.watches, *unit.restart_watches]
+        doubtful = {path for path in watches if any(f"{name}/".startswith(f"{path}/") for name in written)}
+        return {path: UNKNOWN if path in doubtful else digest for path, digest in self._applied.read(unit.name).items()}
+
+    def _distrust(self) -> None:
+        # Recorded before the files are mended: after a kill in between they look as if they had never been altered.
+        for unit in self._wishes.units:
+            doubted = self._taken_up(unit)
+            if doubted:
+                self._applied.write(unit.name, doubted)
 
     def _due(self, command: Command, watch: Watch) -> bool:
         applied = self._applied.read(self._key(command))
