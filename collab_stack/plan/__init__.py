@@ -18,16 +18,12 @@ if TYPE_CHECKING:
     from collab_stack.catalogue import Catalogue
     from collab_stack.site import Site
 
-__all__ = ["Context", "Plan", "build", "make_context", "to_json"]
+__all__ = ["Context", "Plan", "build", "make_context", "refusals", "to_json"]
 
 _SSH_PORT = 22
 
 
-def make_context(site: Site, catalogue: Catalogue) -> Context:
-    """Return the context of a site: placement and flows, before any role has computed a variable.
-
-    :raises CollabError: ``SITE_INVALID`` when the site cannot be planned (:mod:`collab_stack.plan.rules`).
-    """
+def _unchecked(site: Site, catalogue: Catalogue) -> Context:
     placement = place(site.config, site.hosts)
     pulled = [SERVICES[name].component for name in placement.services() if is_container(name) and placement.hosts(name)]
     table = flows(
@@ -40,8 +36,23 @@ def make_context(site: Site, catalogue: Catalogue) -> Context:
             },
         )
     )
-    rules.check(site.config, placement, table)
     return Context(site.config, catalogue, site.lock, placement, table)
+
+
+def refusals(site: Site, catalogue: Catalogue) -> tuple[rules.Refusal, ...]:
+    """Return everything that keeps a site from being planned, each with file and key; empty when it can be."""
+    context = _unchecked(site, catalogue)
+    return rules.refusals(site.config, context.placement, context.flows)
+
+
+def make_context(site: Site, catalogue: Catalogue) -> Context:
+    """Return the context of a site: placement and flows, before any role has computed a variable.
+
+    :raises CollabError: ``SITE_INVALID`` when the site cannot be planned (:mod:`collab_stack.plan.rules`).
+    """
+    context = _unchecked(site, catalogue)
+    rules.check(site.config, context.placement, context.flows)
+    return context
 
 
 def build(site: Site, catalogue: Catalogue) -> Plan:

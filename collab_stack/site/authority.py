@@ -12,8 +12,14 @@ YEARS: Final = 10
 _DAY: Final = timedelta(days=1)
 
 
-def create(organisation: str, domain: str, now: datetime | None = None) -> tuple[str, str]:
-    """Return key and self-signed certificate of a new CA, both in PEM.
+def create(
+    organisation: str, domain: str, *, key_pem: str | None = None, now: datetime | None = None
+) -> tuple[str, str]:
+    """Return key and self-signed certificate of a CA, both in PEM.
+
+    :param key_pem: an existing key, whose certificate was lost; what it has signed stays valid.
+    :raises ValueError: when that is no key in PEM.
+    :raises TypeError: when it is one of another kind, or needs a passphrase.
 
     EC P-384 with SHA-384, ten years, may sign leaves only. Its subject names the domain, so that somebody who finds it
     in a trust store knows whose it is.
@@ -23,7 +29,13 @@ def create(organisation: str, domain: str, now: datetime | None = None) -> tuple
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
 
     start = (now or datetime.now(UTC)) - _DAY  # a host whose clock is slow must not refuse it
-    key = ec.generate_private_key(ec.SECP384R1())
+    key = (
+        serialization.load_pem_private_key(key_pem.encode(), None)
+        if key_pem
+        else ec.generate_private_key(ec.SECP384R1())
+    )
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("it is no EC key")
     name = x509.Name(
         [
             x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation[:64]),

@@ -65,7 +65,17 @@ class Node:
 
     def line_of(self, key: str) -> int:
         """Return the line of a dotted key, or of the nearest thing above it that exists."""
-        return self.at(tuple(key.split(".")))[0].line
+        node, rest = self, key.split(".")
+        while rest:
+            # A key may itself have dots, as a host's full name has: the longest one that is there is meant.
+            for length in range(len(rest), 0, -1):
+                member = node.member(".".join(rest[:length]))
+                if member is not None:
+                    node, rest = member, rest[length:]
+                    break
+            else:
+                break
+        return node.line
 
     def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
         """Yield every node with its path, from the outside in."""

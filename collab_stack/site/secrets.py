@@ -64,8 +64,7 @@ def read(directory: Path, password: bytes | None) -> tuple[dict[str, str] | None
     if isinstance(text, Finding):
         return None, [text]
     if not vault.is_vault(text):
-        mend = f"run `ansible-vault encrypt {FILE}`, and change every secret in it: they may have been seen"
-        return None, [Finding(FILE, 1, "", "the secrets are not encrypted", mend)]
+        return None, [not_encrypted()]
     if password is None:
         return None, []
     try:
@@ -75,6 +74,12 @@ def read(directory: Path, password: bytes | None) -> tuple[dict[str, str] | None
     except (vault.NotVaultError, UnicodeDecodeError) as error:
         return None, [Finding(FILE, 1, "", f"this is a damaged vault file: {error}", "restore it from version control")]
     return parse_plain(plain)
+
+
+def not_encrypted() -> Finding:
+    """Return the finding for a secrets.yml in clear."""
+    mend = f"run `ansible-vault encrypt {FILE}`, and change every secret in it: they may have been seen"
+    return Finding(FILE, 1, "", "the secrets are not encrypted", mend)
 
 
 def load(directory: Path, password: bytes) -> dict[str, str]:
