@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ROLE_PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     # conntrack: a permission that is withdrawn must also end the connections it let in.
-    "base": ("ca-certificates", "chrony", "conntrack", "nftables", "unattended-upgrades"),
+    "base": ("ca-certificates", "chrony", "conntrack", "nftables", "procps", "tzdata", "unattended-upgrades"),
     # Debian 13 ships the client apart from the engine, and the engine only recommends it.
     "docker": ("docker-cli", "docker.io"),
     "tls": ("openssl",),
