@@ -1,0 +1,2 @@
+<?php
+$CONFIG = ['memcache.local' => '\OC\Memcache\APCu'];

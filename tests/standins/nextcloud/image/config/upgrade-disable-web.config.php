@@ -1,0 +1,2 @@
+<?php
+$CONFIG = ['upgrade.disable-web' => true];
