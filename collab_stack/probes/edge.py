@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
+from collab_stack.plan.health import PRIVATE_PATHS
 from collab_stack.probes.model import Probe, ProbeError, Seen
 from collab_stack.probes.web import describe
 
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
 LEAST_HSTS_SECONDS: Final = 15552000
 """180 days: what Nextcloud's own setup check asks for."""
-
-PRIVATE_PATHS: Final = (
-    "/metrics",
-    "/health",
-    "/realms/master/.well-known/openid-configuration",
-    "/admin/master/console/",
-)
-"""Of Keycloak: nothing that people need to log in."""
 
 _REFUSALS: Final = frozenset({400, 403, 404, 421})
 
