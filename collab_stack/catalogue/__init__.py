@@ -31,6 +31,8 @@ class Component(BaseModel):
     """Upstream's reference with the tag of ``version``."""
     archive: str | None = None
     """Upstream's URL, for an application archive; ``{version}`` stands for the version."""
+    part_of: str | None = None
+    """The service that an archive belongs to; it is needed only where the stack carries that."""
     tested: Literal["end-to-end", "contract", "debian"]
     licence: str
     steward: str

@@ -1,1 +1,1 @@
-
+"""What the verbs do, callable from Python; nothing here prints."""

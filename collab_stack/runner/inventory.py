@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from collab_stack.plan.roles import ORDER
+from collab_stack.runner.ssh import becomes
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from collab_stack.plan.model import Plan
 
 
 def build(
-    plan: Plan, roles: Mapping[str, Sequence[str]], connections: Mapping[str, Mapping[str, Any]]
+    plan: Plan, connections: Mapping[str, Mapping[str, object]], common: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
     """Return an Ansible YAML inventory as plain data.
 
+    Each role is a group ``role_<name>``, also one that no host runs: its play then matches nothing and costs nothing.
+
     :param plan: the computed plan; its host variables name secrets as ``{{ collab_secrets.… }}``, never their values.
-    :param roles: host -> the roles it runs. Each role becomes a group ``role_<name>``, so that a play of a role that
-        no host runs matches nothing and costs nothing.
     :param connections: host -> the ``ansible_*`` connection variables of hosts.yml.
+    :param common: variables that are the same on every host.
     """
     hosts = {
-        host: {"ansible_become": True} | dict(connections[host]) | dict(plan.host_variables[host])
-        for host in sorted(connections)
+        host: {"ansible_become": becomes(settings)} | dict(settings) | dict(plan.host_variables[host])
+        for host, settings in sorted(connections.items())
     }
-    groups: dict[str, dict[str, Any]] = {}
-    for host in sorted(roles):
-        for role in roles[host]:
-            groups.setdefault(f"role_{role}", {"hosts": {}})["hosts"][host] = None
-    return {"all": {"hosts": hosts, "children": groups}}
+    groups = {
+        f"role_{role}": {"hosts": {host: None for host in sorted(connections) if role in plan.roles[host]}}
+        for role in ORDER
+    }
+    return {"all": {"hosts": hosts, "vars": dict(common or {}), "children": groups}}

@@ -6,40 +6,25 @@ import fcntl
 import getpass
 import json
 import os
+import shlex
 import socket
 import subprocess
-from contextlib import contextmanager
+import tempfile
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from collab_stack.errors import CollabError, ExitCode
+from collab_stack.runner import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-# Runs on the host with nothing but python3. The lock is on a file that every Debian has and everybody may read, so it
-# needs no root and leaves nothing behind; the kernel drops it when the SSH session ends, however it ends. The holder's
-# name stands in this process's own command line, where the next one that comes can read it.
-HOST_LOCK = r"""
-import fcntl, glob, os, sys
-handle = os.open("/etc/machine-id", os.O_RDONLY)
-try:
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except OSError:
-    for name in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            words = open(name, "rb").read().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if "collab-stack-holder" in words and name != "/proc/%d/cmdline" % os.getpid():
-            print("held by " + words[words.index("collab-stack-holder") + 1], flush=True)
-            sys.exit(75)
-    print("held by somebody", flush=True)
-    sys.exit(75)
-print("locked", flush=True)
-sys.stdin.read()
-"""
+HEARTBEAT_SECONDS: Final = 20
+"""A host gives up a lock whose holder is silent for fifteen times as long (programs/hold_lock.py)."""
 
 
 def holder(verb: str) -> str:
@@ -63,7 +48,7 @@ def site_lock(directory: Path, verb: str) -> Iterator[int]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _locked(f"The site {directory}", os.pread(handle, 4096, 0).decode(errors="replace")) from None
+            raise _locked(f"The site {directory}", _named(os.pread(handle, 4096, 0))) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps({"holder": holder(verb)}).encode(), 0)
         yield handle
@@ -71,50 +56,112 @@ def site_lock(directory: Path, verb: str) -> Iterator[int]:
         os.close(handle)
 
 
-def _locked(what: str, who: str) -> CollabError:
+def _named(content: bytes) -> str:
     try:
-        name = json.loads(who)["holder"]
+        return str(json.loads(content)["holder"])
     except (ValueError, KeyError, TypeError):
-        name = who.strip() or "another run"
+        return "another run"
+
+
+def _locked(what: str, who: str) -> CollabError:
     return CollabError(
-        f"{what} is locked by {name}.",
+        f"{what} is locked by {who}.",
         mend="wait until that run has ended, or end it, and run the same command again",
         code="locked",
         exit_code=ExitCode.LOCKED,
     )
 
 
+@dataclass
+class HostLocks:
+    """The locks of the hosts that answered.
+
+    :param lost: host -> what ssh said, for those that could not be reached.
+    :param handles: descriptors that keep the locks; Ansible inherits them.
+    """
+
+    lost: dict[str, str] = field(default_factory=dict)
+    handles: list[int] = field(default_factory=list)
+
+
 @contextmanager
-def host_locks(commands: Mapping[str, Sequence[str]], verb: str) -> Iterator[None]:
+def host_locks(commands: Mapping[str, Sequence[str]], verb: str) -> Iterator[HostLocks]:
     """Hold the lock of each host while the block runs.
 
-    :param commands: host -> the ssh command line (without remote command) that reaches it.
-    :raises CollabError: LOCKED when another run holds one. A host that cannot be reached is left to the preflight.
+    :param commands: host -> the ssh command line (without remote command) that reaches it. When it makes a control
+        socket, these sessions carry all others of the run.
+    :raises CollabError: LOCKED when another run holds one.
     """
-    import shlex  # noqa: PLC0415 - needed only where a remote command line is built
-
-    remote = shlex.join(["python3", "-c", HOST_LOCK, "collab-stack-holder", holder(verb)])
-    sessions = {
-        host: subprocess.Popen(
-            [*command, remote],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        for host, command in commands.items()
-    }
+    words = ["python3", "-c", programs.source("hold_lock"), "collab-stack-holder", holder(verb)]
+    sessions = {host: _Session([*command, shlex.join(words)]) for host, command in commands.items()}
+    locks = HostLocks()
+    ended = threading.Event()
+    alive = threading.Thread(target=_live, args=(locks.handles, ended), daemon=True)
     try:
         for host, session in sessions.items():
-            answer = session.stdout.readline().strip() if session.stdout else ""
+            answer = session.answer()
             if answer.startswith("held by "):
                 raise _locked(f"The host {host}", answer.removeprefix("held by "))
-        yield
+            if answer == "locked":
+                locks.handles.append(session.handle)
+            else:
+                locks.lost[host] = session.complaint()
+        alive.start()
+        yield locks
     finally:
+        ended.set()
+        if alive.is_alive():
+            alive.join()  # before the descriptors are closed and their numbers given to something else
         for session in sessions.values():
-            if session.stdin:
-                session.stdin.close()
+            session.release()
         for session in sessions.values():
-            session.terminate()
-            session.wait(timeout=5)
+            session.wait()
+
+
+class _Session:
+    """An ssh session that holds one host's lock."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by wait()
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, text=True, start_new_session=True
+        )
+
+    @property
+    def handle(self) -> int:
+        """The descriptor whose closing, by all who have it, ends the lock."""
+        return self._process.stdin.fileno() if self._process.stdin else -1
+
+    def answer(self) -> str:
+        """Return the first line; ssh's own timeout bounds the wait."""
+        return self._process.stdout.readline().strip() if self._process.stdout else ""
+
+    def complaint(self) -> str:
+        """Return what ssh said on standard error."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def release(self) -> None:
+        if self._process.stdin:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def wait(self) -> None:
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait(5)
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._stderr.close()
+
+
+def _live(handles: Sequence[int], ended: threading.Event) -> None:
+    """Give the hosts a sign of life until the run has ended."""
+    while not ended.wait(HEARTBEAT_SECONDS):
+        for handle in handles:
+            with suppress(OSError):
+                os.write(handle, b"\n")

@@ -1,0 +1,159 @@
+"""Make the hosts what the site says: lock, look, converge, probe; and record how it went."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from collab_stack.errors import CollabError, ExitCode
+from collab_stack.operations import artifacts, images, preflight, record
+from collab_stack.operations.converge import Extent, chosen_hosts, chosen_roles, converge
+from collab_stack.operations.reach import reach
+from collab_stack.operations.result import PreflightError, Result
+from collab_stack.runner.lock import host_locks, site_lock
+from collab_stack.site import fixed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from collab_stack.operations.opened import Opened
+    from collab_stack.operations.reach import Reach
+
+VERB: Final = "deploy"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for.
+
+    :param limit: hosts or groups of hosts.yml; empty is all.
+    :param only: services; empty is all.
+    :param check: change nothing, only say what would change.
+    :param accept_no_backup: services whose data may be migrated without a backup.
+    :param extra: Ansible's own flags.
+    """
+
+    limit: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    check: bool = False
+    accept_no_backup: tuple[str, ...] = ()
+    verbosity: int = 0
+    extra: tuple[str, ...] = ()
+
+
+class Watcher(Protocol):
+    """Somebody who is told how a deploy goes on."""
+
+    def phase(self, name: str) -> None:
+        """Hear that a phase begins: ``preflight``, ``converge`` or ``probe``."""
+
+    def roles(self, counts: Mapping[str, int]) -> None:
+        """Hear how many roles will run on each host."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Hear what Ansible tells, or that some time has passed (``{"event": "tick"}``)."""
+
+
+def deploy(site: Opened, options: Options, watcher: Watcher, began: float) -> Result:
+    """Deploy a site.
+
+    :param began: ``time.monotonic()`` when the verb began, for its wall time.
+    :raises CollabError: when it ended before Ansible was started: invalid site, locked, preflight failed.
+    :raises KeyboardInterrupt: when it was interrupted; Ansible has been stopped, and it is safe to run again.
+    """
+    hosts = chosen_hosts(site, options.limit)
+    extent = Extent(hosts, chosen_roles(site, options.only), options.check, options.verbosity, options.extra)
+    with site_lock(site.site.directory, VERB) as lock:
+        result = Result(record.begin(site.site.directory, VERB), hosts)
+        ending: dict[str, Any] = {"ok": False, "exit": int(ExitCode.DEFECT)}
+        try:
+            _deploy(site, options, extent, watcher, result, lock)
+            ending = {"ok": result.exit_code == ExitCode.OK, "exit": int(result.exit_code)}
+        except KeyboardInterrupt:
+            ending["exit"] = int(ExitCode.INTERRUPTED)
+            raise
+        except CollabError as error:
+            ending |= {"exit": int(error.exit_code), "error": error.code, "message": error.message}
+            raise
+        finally:
+            result.seconds = round(time.monotonic() - began, 1)
+            record.finish(result.run, {**_entry(site, options, result), **ending}, site.secrets.values())
+    return result
+
+
+def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, result: Result, lock: int) -> None:
+    watcher.phase("preflight")
+    result.versions = _locked_versions(site)
+    with ExitStack() as stack:
+        ways = stack.enter_context(reach(site.site, site.secrets))
+        locks = stack.enter_context(host_locks({host: ways.first(host) for host in result.hosts}, VERB))
+        report = preflight.run(
+            preflight.Wanted(site.site, site.plan, result.hosts, locks.lost, result.run.id, options.accept_no_backup),
+            ways,
+        )
+        result.looked = len(report.answers)
+        if report.problems:
+            raise PreflightError(report.problems)
+        if not options.check:
+            fixed.record(site.site.directory, site.site.config)  # before the first thing that depends on it
+        watcher.phase("converge")
+        watcher.roles({host: len(extent.roles or site.plan.roles[host]) for host in result.hosts})
+        result.outcome = converge(
+            site,
+            ways,
+            extent,
+            result.run.id,
+            result.run.files,
+            keep_open=(lock, *locks.handles),
+            on_event=watcher.event,
+        )
+        if result.outcome.ok and not options.check:
+            watcher.phase("probe")
+            result.probe = _probe(site, ways)
+
+
+def _probe(site: Opened, ways: Reach) -> Mapping[str, Any]:
+    from collab_stack.operations import probe  # noqa: PLC0415 - a run that fails before needs none of it
+
+    return probe.probe(site, ways=ways).as_json()
+
+
+def _locked_versions(site: Opened) -> dict[str, str]:
+    """Return the versions of the images.
+
+    :raises CollabError: PREFLIGHT_FAILED when an image or an archive is not locked.
+    """
+    wanted = images.needed(site.site, site.catalogue, site.plan)
+    archives = artifacts.needed(site.site, site.catalogue, site.plan)
+    for unlocked in (images.unlocked(wanted), artifacts.unlocked(archives)):
+        if unlocked is not None:
+            raise unlocked
+    return {image.component: image.version for image in wanted} | {
+        archive.component: archive.version for archive in archives
+    }
+
+
+def _entry(site: Opened, options: Options, result: Result) -> dict[str, Any]:
+    """Return what the record says of a deploy besides its ending."""
+    told = result.as_json()
+    return {
+        "options": {
+            "limit": options.limit,
+            "only": options.only,
+            "check": options.check,
+            "accept_no_backup": options.accept_no_backup,
+            "ansible": options.extra,
+        },
+        "new_secrets": site.new_secrets,
+        "versions": dict(result.versions or {}),
+        "seconds": told["seconds"],
+        "hosts": told["hosts"],
+        "remote_tasks": told["remote_tasks"],
+        "remote_tasks_by_role": told["remote_tasks_by_role"],
+        "changes": told["changes"],
+        "failed_task": told["failed_task"],
+        "deprecations": result.outcome.deprecations if result.outcome else (),
+        "probe": None if result.probe is None else {"ok": result.probe["ok"]},
+    }

@@ -1,0 +1,126 @@
+"""How a deploy went, for people, programs and the record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from collab_stack.errors import CollabError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from collab_stack.operations.preflight import Problem
+    from collab_stack.operations.record import Run
+    from collab_stack.runner.events import Failure
+    from collab_stack.runner.executor import Outcome
+
+PREFLIGHT_CALLS: Final = 1
+"""Programs that the preflight runs on a host; they count among the remote tasks."""
+
+
+class PreflightError(CollabError):
+    """Something is not as it must be; nothing was touched.
+
+    :param problems: all of them.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(problem.message for problem in problems),
+            mend="\n".join(dict.fromkeys(problem.mend for problem in problems)),
+            code="preflight",
+            exit_code=ExitCode.PREFLIGHT_FAILED,
+        )
+
+    def as_json(self) -> list[dict[str, str]]:
+        """Return the problems as plain data."""
+        return [asdict(problem) for problem in self.problems]
+
+
+@dataclass
+class Result:
+    """How a deploy went; filled as it goes.
+
+    :param seconds: wall time from the verb's begin to the last probe.
+    :param hosts: those that it is about.
+    :param looked: how many of them answered the preflight.
+    :param outcome: of Ansible; None when it was not reached.
+    :param probe: the probes' JSON object; None when they were not reached.
+    :param versions: component -> the version that was asked for.
+    """
+
+    run: Run
+    hosts: tuple[str, ...]
+    seconds: float = 0.0
+    looked: int = 0
+    outcome: Outcome | None = None
+    probe: Mapping[str, Any] | None = None
+    versions: Mapping[str, str] | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process ends with."""
+        if self.outcome is None or not self.outcome.ok:
+            return ExitCode.CHANGE_FAILED
+        return ExitCode.OK if self.probe is None or self.probe["ok"] else ExitCode.PROBE_FAILED
+
+    @property
+    def remote_tasks(self) -> int:
+        """Every module execution on a host, the preflight's among them."""
+        return self.looked * PREFLIGHT_CALLS + (self.outcome.summary.remote_tasks if self.outcome else 0)
+
+    @property
+    def failed_task(self) -> dict[str, str] | None:
+        """Where Ansible stopped, and what mends it."""
+        if self.outcome is None or self.outcome.ok:
+            return None
+        failure = self.outcome.summary.failed_task
+        if failure is None:
+            return {
+                "host": "",
+                "role": "",
+                "task": "",
+                "message": self.outcome.complaint or f"Ansible ended with {self.outcome.returncode}",
+                "mend": f"see {self.run.files.log}",
+            }
+        return {
+            "host": failure.host,
+            "role": failure.role,
+            "task": failure.task,
+            "message": failure.message,
+            "mend": _mend(failure),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``collab-stack deploy --json`` prints (docs/cli.md)."""
+        changes = self.outcome.summary.changes if self.outcome else []
+        return {
+            "ok": self.exit_code == ExitCode.OK,
+            "run": self.run.id,
+            "seconds": self.seconds,
+            "hosts": {host: self._recap(host) for host in self.hosts},
+            "remote_tasks": self.remote_tasks,
+            "remote_tasks_by_role": dict(self.outcome.summary.remote_by_role) if self.outcome else {},
+            "changes": [
+                {"host": change.host, "role": change.role, "object": change.object, "action": change.action}
+                for change in changes
+            ],
+            "failed_task": self.failed_task,
+            "probe": self.probe,
+            "log": str(self.run.files.log),
+        }
+
+    def _recap(self, host: str) -> dict[str, int]:
+        told = self.outcome.summary.hosts.get(host, {}) if self.outcome else {}
+        names = {"ok": "ok", "changed": "changed", "failed": "failures", "unreachable": "unreachable"}
+        return {name: int(told.get(key, 0)) for name, key in names.items()}
+
+
+def _mend(failure: Failure) -> str:
+    if failure.mend:
+        return failure.mend
+    if failure.unreachable:
+        return f"check the connection to {failure.host}, then: collab-stack deploy"
+    return f"mend the cause on {failure.host}, then: collab-stack deploy (it is safe to run again)"
