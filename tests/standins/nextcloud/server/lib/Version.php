@@ -55,11 +55,11 @@ final class Version
     {
         return [
             'installed' => Server::config()->installed(),
-            'maintenance' => Server::config()->flag('maintenance'),
-            'needsDbUpgrade' => $this->needsUpgrade(),
             'version' => $this->full(),
             'versionstring' => $this->text,
             'edition' => '',
+            'maintenance' => Server::config()->flag('maintenance'),
+            'needsDbUpgrade' => $this->needsUpgrade(),
             'productname' => 'Nextcloud',
             'extendedSupport' => false,
         ];

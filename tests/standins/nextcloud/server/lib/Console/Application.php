@@ -39,12 +39,12 @@ final class Application
     public function run(array $tokens): int
     {
         $this->checkDataDirectory();
-        if (!in_array('--no-warnings', $tokens, true)) {
-            $this->warn();
-        }
         $this->addAppCommands();
         $parser = new Parser($this->contract);
         $name = $parser->commandName($tokens);
+        if (!in_array('--no-warnings', $tokens, true)) {
+            $this->warn($name ?? 'list');
+        }
         if ($name === null) {
             return $this->withoutCommand($tokens);
         }
@@ -124,11 +124,14 @@ final class Application
         }
     }
 
-    private function warn(): void
+    private function warn(string $command): void
     {
         if (!Server::config()->installed()) {
             fwrite(STDERR, "Nextcloud is not installed - only a limited number of commands are available\n");
         } elseif (Server::config()->flag('maintenance')) {
+            if (in_array($command, ['maintenance:mode', 'status'], true)) {
+                return;
+            }
             fwrite(STDERR, "Nextcloud is in maintenance mode, no apps are loaded.\nCommands provided by apps are unavailable.\n");
         } elseif (Server::version()->needsUpgrade()) {
             fwrite(STDERR, "Nextcloud or one of the apps require upgrade - only a limited number of commands are available\n"

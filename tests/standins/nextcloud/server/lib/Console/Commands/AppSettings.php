@@ -104,7 +104,8 @@ final class AppSettings
         }
         $output->line("You are about to set config value $key as " . strtoupper($type));
         $output->line("\nThis might break thing, affect performance on your instance or its security!");
-        return $input->ask("Confirm this action by typing 'yes': ") === 'yes';
+        $answer = $input->ask("Confirm this action by typing 'yes': ") ?? throw new UsageError('Aborted.');
+        return strtolower($answer) === 'yes';
     }
 
     public static function delete(Input $input, Output $output): int
