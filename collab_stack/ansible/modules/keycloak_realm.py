@@ -1,0 +1,348 @@
+#!/usr/bin/python
+# GNU General Public License v3.0 or later (see LICENSE)
+"""Reconcile a realm of Keycloak in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.collab import keycloak_realm
+from ansible.module_utils.collab.keycloak_api import Api, KeycloakError, UnreachableError
+from ansible.module_utils.collab.keycloak_bootstrap import Account, bootstrap, temporary_administrators
+from ansible.module_utils.collab.keycloak_compare import Difference
+from ansible.module_utils.collab.keycloak_realm import Wanted
+from ansible.module_utils.collab.keycloak_state import Session, Step
+from ansible.module_utils.collab.module import QuietModule
+
+DOCUMENTATION = r"""
+module: keycloak_realm
+short_description: Reconcile a realm of Keycloak in one call
+description:
+  - Reads the whole realm in one export, compares it with what is wanted in the form in which Keycloak means the same,
+    applies what differs, and reads again until nothing does.
+  - Only what is listed is compared. Mappers of our scopes, clients and directory, and who has our roles through a group,
+    are compared as a whole, because one more of them would change who may do what.
+  - Removes only clients and scopes that carry our marker attribute. Realms, groups and people are never removed, a
+    directory only when its name is given in O(remove_directory).
+  - Client secrets are read back and compared. Passwords that Keycloak never shows are references to its vault, which it
+    does show; the password of an account of ours is recognised by a digest that includes the time at which it was set.
+  - Logs in as a service account that may manage this realm only. When that is missing or refused, O(bootstrap_command)
+    makes a temporary administrator, which makes the account and the realm and removes itself.
+options:
+  url: {description: Where Keycloak listens, https., type: str, required: true}
+  ca_file: {description: The CA that signed its certificate., type: path, required: true}
+  client_id: {description: The reconciler's service account in the realm C(master)., type: str, default: collab-reconciler}
+  client_secret: {description: Its secret., type: str, required: true}
+  bootstrap_command:
+    description: Makes a temporary administrator named C({client}) with the secret in the environment variable COLLAB_BOOTSTRAP_SECRET.
+    type: list
+    elements: str
+    required: true
+  bootstrap_secret: {description: Secret of the temporary administrator., type: str, required: true}
+  installed_path:
+    description: A file that is there once Keycloak was installed. Without it, check mode compares with a new realm.
+    type: path
+    required: true
+  starting:
+    description: In check mode, Keycloak would be started by this run, so it need not answer yet.
+    type: bool
+    default: false
+  realm: {description: Name of the realm., type: str, required: true}
+  settings: {description: Fields of the realm's representation., type: dict, default: {}}
+  texts: {description: Locale -> key -> text., type: dict, default: {}}
+  profile_attributes: {description: Attributes of people to declare., type: list, elements: dict, default: []}
+  required_actions: {description: Required actions by alias., type: list, elements: dict, default: []}
+  roles:
+    description: Roles of the realm.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      description: {description: What having it means., type: str, required: true}
+      contains: {description: Roles that come with it., type: list, elements: str, default: []}
+  groups:
+    description: Groups of the top level and the roles that their members have.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      names: {description: Names., type: list, elements: str, required: true}
+      roles: {description: Roles of O(roles)., type: list, elements: str, default: []}
+  client_scopes:
+    description: Client scopes.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      description: {description: What it brings., type: str, required: true}
+      for_every_client: {description: Whether clients that are not listed get it too., type: bool, default: false}
+      mappers: &mappers
+        description: All its mappers.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name: {description: Name., type: str, required: true}
+          type: {description: Keycloak's provider., type: str, required: true}
+          config: {description: Configuration., type: dict, default: {}}
+  clients:
+    description: Clients of ours.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      client_id: {description: Client id., type: str, required: true}
+      secret: {description: Secret of a confidential one., type: str}
+      settings: {description: Fields of its representation., type: dict, default: {}}
+      scopes: {description: All its default scopes; it has no optional ones., type: list, elements: str, default: []}
+      mappers: *mappers
+  built_in_clients: {description: Keycloak's own clients -> fields that have to differ from its defaults., type: dict, default: {}}
+  flows:
+    description: Authentication flows, each bound to the realm.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      alias: {description: Alias; a replaced one alternates between C(X) and C(X 2)., type: str, required: true}
+      description: {description: What it does., type: str, required: true}
+      binding: {description: What it is bound as., type: str, required: true, choices: [browser, direct grant]}
+      steps:
+        description: Each C(authenticator) with C(requirement) and C(config), or C(flow) with C(requirement) and C(steps).
+        type: list
+        elements: dict
+        required: true
+  directory:
+    description: The LDAP directory.
+    type: dict
+    suboptions:
+      name: {description: Name of the component., type: str, required: true}
+      config: {description: Its configuration., type: dict, required: true}
+      mappers: *mappers
+  remove_directory: {description: Name of a directory to remove with everybody who came from it., type: str, default: ""}
+  users:
+    description: Accounts of ours.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      username: {description: User name., type: str, required: true}
+      password: {description: Password., type: str, required: true}
+      fields: {description: Fields of the representation., type: dict, default: {}}
+      groups: {description: All groups that it is in., type: list, elements: str, default: []}
+  timeout: {description: Seconds to wait for a server that does not answer yet., type: int, default: 60}
+attributes:
+  check_mode: {support: full, description: Reports exactly what a run would do.}
+  diff_mode: {support: full, description: Secrets show that they differ, not how.}
+author: collab-stack
+"""
+
+EXAMPLES = r"""
+- name: Reconcile the realm
+  keycloak_realm:
+    url: https://keycloak.collab.internal:8443
+    ca_file: /etc/collab/tls/ca.pem
+    client_secret: "{{ collab_secrets.keycloak_reconciler_secret }}"
+    bootstrap_secret: "{{ collab_secrets.keycloak_bootstrap_secret }}"
+    bootstrap_command: [docker, exec, -e, COLLAB_BOOTSTRAP_SECRET, collab-keycloak, /opt/keycloak/bin/kc.sh, bootstrap-admin,
+      service, --optimized, "--client-id={client}", "--client-secret:env=COLLAB_BOOTSTRAP_SECRET", --no-prompt]
+    installed_path: /etc/systemd/system/collab-keycloak.service
+    realm: agency
+    settings: {displayName: Example Agency, bruteForceProtected: true}
+"""
+
+RETURN = r"""
+actions:
+  description: What was (in check mode, would be) changed, in words.
+  returned: always
+  type: list
+  elements: str
+objects:
+  description: The same by object, with C(object), C(action) and C(differs).
+  returned: always
+  type: list
+  elements: dict
+requests:
+  description: How many requests were sent to Keycloak.
+  returned: success
+  type: int
+"""
+
+OPTIONS = (
+    "settings", "texts", "profile_attributes", "required_actions", "roles", "groups", "client_scopes", "clients",
+    "built_in_clients", "flows", "directory", "remove_directory", "users",
+)  # fmt: skip
+
+
+def suboptions(**extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the specification of a list of dictionaries."""
+    return {"type": "list", "elements": "dict", "default": [], "options": extra}
+
+
+def arguments() -> dict[str, Any]:
+    """Return the module's argument spec."""
+    text = {"type": "str", "required": True}
+    secret = {"type": "str", "required": True, "no_log": True}
+    names = {"type": "list", "elements": "str", "default": []}
+    mapping = {"type": "dict", "default": {}}
+    dicts = {"type": "list", "elements": "dict", "default": []}
+    mappers = suboptions(name=text, type=text, config=mapping)
+    flow = {
+        "alias": text,
+        "description": text,
+        "binding": {**text, "choices": ["browser", "direct grant"]},
+        "steps": {"type": "list", "elements": "dict", "required": True},
+    }
+    directory = {"name": text, "config": {"type": "dict", "required": True}, "mappers": mappers}
+    return {
+        "url": text,
+        "ca_file": {"type": "path", "required": True},
+        "client_id": {"type": "str", "default": "collab-reconciler"},
+        "client_secret": secret,
+        "bootstrap_command": {"type": "list", "elements": "str", "required": True},
+        "bootstrap_secret": secret,
+        "installed_path": {"type": "path", "required": True},
+        "starting": {"type": "bool", "default": False},
+        "realm": text,
+        "settings": mapping,
+        "texts": mapping,
+        "profile_attributes": dicts,
+        "required_actions": dicts,
+        "roles": suboptions(name=text, description=text, contains=names),
+        "groups": suboptions(names={"type": "list", "elements": "str", "required": True}, roles=names),
+        "client_scopes": suboptions(
+            name=text, description=text, for_every_client={"type": "bool", "default": False}, mappers=mappers
+        ),
+        "clients": suboptions(
+            client_id=text, secret={"type": "str", "no_log": True}, settings=mapping, scopes=names, mappers=mappers
+        ),
+        "built_in_clients": mapping,
+        "flows": suboptions(**flow),
+        "directory": {"type": "dict", "options": directory},
+        "remove_directory": {"type": "str", "default": ""},
+        "users": suboptions(username=text, password=secret, fields=mapping, groups=names),
+        "timeout": {"type": "int", "default": 60},
+    }
+
+
+class Run:
+    """One call of the module."""
+
+    def __init__(self, module: QuietModule) -> None:
+        params = module.params
+        self.module = module
+        self.wanted = Wanted(name=params["realm"], **{key: params[key] for key in OPTIONS})
+        self.account = Account(
+            params["realm"],
+            params["client_id"],
+            params["client_secret"],
+            params["bootstrap_secret"],
+            params["bootstrap_command"],
+        )
+        self.done: list[Step] = []
+        self.api: Api | None = None
+
+    def predict(self) -> None:
+        """Say what a run would do."""
+        if not Path(self.module.params["installed_path"]).exists():
+            self._predict_new()
+            return
+        try:
+            api = self._connect(0 if self.module.params["starting"] else self.module.params["timeout"])
+            ready = api.login(self.account.client_id, self.account.secret)
+            exists = api.exists(self.wanted.name)
+        except UnreachableError as error:
+            if not self.module.params["starting"]:
+                raise
+            self.module.warn(f"{error}; what would change in realm {self.wanted.name} is known once Keycloak runs")
+            return
+        if not ready and not exists:
+            self._predict_new()
+            return
+        if not ready:
+            self.done.append(self._account_step())
+            self.module.warn(f"what would change in realm {self.wanted.name} is known once the account works again")
+            return
+        if not exists:
+            self._predict_new()
+            return
+        self.done += self._leftovers(api)
+        session = self._session(api)
+        self.done += keycloak_realm.plan(self.wanted, session.state)
+        self._warn(session)
+
+    def make(self) -> None:
+        """Make it so."""
+        api = self._connect(self.module.params["timeout"])
+        ready = api.login(self.account.client_id, self.account.secret)
+        new = not api.exists(self.wanted.name)
+        if not ready or new:
+            bootstrap(api, self.account, self.module.run_command)
+            self.done.append(self._account_step())
+        else:
+            leftovers = self._leftovers(api)
+            if leftovers:
+                bootstrap(api, self.account, self.module.run_command)
+            self.done += leftovers
+        session = self._session(api)
+        keycloak_realm.converge(self.wanted, session, self.done, new=new)
+        self._warn(session)
+
+    def result(self) -> dict[str, Any]:
+        """Return what the module reports."""
+        return {**keycloak_realm.report(self.done), "requests": self.api.requests if self.api else 0}
+
+    def _connect(self, patience: float) -> Api:
+        if not Path(self.module.params["ca_file"]).exists():
+            raise KeycloakError(f"there is no CA at {self.module.params['ca_file']}; the role tls puts it there")
+        self.api = Api(self.module.params["url"], self.module.params["ca_file"], patience)
+        return self.api
+
+    def _session(self, api: Api) -> Session:
+        return Session(api, self.wanted.name, lambda session: keycloak_realm.read(self.wanted, session))
+
+    def _predict_new(self) -> None:
+        state = keycloak_realm.nothing_yet()
+        self.done += [self._account_step(), *keycloak_realm.plan(self.wanted, state, new=True)]
+
+    def _account_step(self) -> Step:
+        difference = Difference("login", "refused", "works")
+        return Step(f"service account {self.account.client_id}", "create", (difference,), lambda _: None)
+
+    def _leftovers(self, api: Api) -> list[Step]:
+        """Return a step for each temporary administrator of ours that a killed run left, and warn about others."""
+        clients, users = temporary_administrators(api)
+        steps = []
+        for name in [*(client["clientId"] for client in clients), *users]:
+            if name.startswith("collab-bootstrap-"):
+                found = (Difference("exists", "yes", "no"),)
+                steps.append(Step(f"temporary administrator {name}", "remove", found, lambda _: None))
+            else:
+                self.module.warn(f"{name} is a temporary administrator of Keycloak; remove it when its work is done")
+        return steps
+
+    def _warn(self, session: Session) -> None:
+        for text in keycloak_realm.watch(self.wanted, session):
+            self.module.warn(text)
+
+
+def main() -> None:
+    """Run the module."""
+    module = QuietModule(argument_spec=arguments(), supports_check_mode=True)
+    run = Run(module)
+    try:
+        if module.check_mode:
+            run.predict()
+        else:
+            run.make()
+    except KeycloakError as error:
+        module.fail_json(
+            msg=f"Keycloak: {error}", mend="journalctl -u collab-keycloak; then run deploy again", **run.result()
+        )
+    module.exit_json(**run.result())
+
+
+if __name__ == "__main__":
+    main()
