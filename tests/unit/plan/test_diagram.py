@@ -16,7 +16,7 @@ from collab_stack.plan.graph import graph
 from collab_stack.plan.layout import arrange
 
 if TYPE_CHECKING:
-    from conftest import MakePlan
+    from tests.unit.plan.conftest import MakePlan
 
 SVG = "{http://www.w3.org/2000/svg}"
 

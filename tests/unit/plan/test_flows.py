@@ -14,9 +14,8 @@ from collab_stack.plan.flows import LEAVES
 from collab_stack.plan.table import TABLE
 
 if TYPE_CHECKING:
-    from conftest import MakePlan, MakeSite
-
     from collab_stack.plan import Plan
+    from tests.unit.plan.conftest import MakePlan, MakeSite
 
 GROUPS = ("edge", "sso", "database", "cache", "nextcloud")
 NAMES = ("a", "b", "c", "d")

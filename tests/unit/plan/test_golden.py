@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from collab_stack.plan import to_json
+from collab_stack import catalogue, paths
+from collab_stack.plan import build, to_json
+from collab_stack.site.loader import examine
 
 if TYPE_CHECKING:
-    from conftest import MakePlan
-
     from collab_stack.plan import Plan
+    from tests.unit.plan.conftest import MakePlan
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -62,6 +63,13 @@ def document(plan: Plan) -> dict[str, Any]:
 @pytest.mark.parametrize("name", SITES)
 def test_the_plan_is_the_golden_one(make_plan: MakePlan, name: str) -> None:
     compare(name, document(make_plan(*SITES[name])))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in paths.inventories().iterdir() if path.is_dir()))
+def test_the_plan_of_an_example_site_is_the_golden_one(name: str) -> None:
+    site = examine(paths.inventories() / name).site
+    assert site is not None, "the example cannot be read"
+    compare(f"inventory-{name}", document(build(site, catalogue.load())))
 
 
 def compare(name: str, found: dict[str, Any]) -> None:
