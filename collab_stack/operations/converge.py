@@ -65,7 +65,10 @@ def converge(
 
 def playbook(opened: Opened, ways: Reach, extent: Extent, run_id: str, password: Path) -> Playbook:
     """Write the inventory into the run's private folder, and return what to run."""
-    common = {"nextcloud_archives_dir": str(artifacts.cache())}
+    common = {
+        "nextcloud_archives_dir": str(artifacts.cache()),
+        "collab_site_dir": str(opened.site.directory),  # roles read the certificates in tls/ from here
+    }
     path = ways.work.path / "inventory.yml"
     content = inventory.build(opened.plan, ways.variables, common)
     path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding="utf-8")
