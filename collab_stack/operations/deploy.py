@@ -16,7 +16,7 @@ from collab_stack.runner.lock import host_locks, site_lock
 from collab_stack.site import fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from collab_stack.operations.opened import Opened
     from collab_stack.operations.reach import Reach
@@ -49,8 +49,8 @@ class Watcher(Protocol):
     def phase(self, name: str) -> None:
         """Hear that a phase begins: ``preflight``, ``converge`` or ``probe``."""
 
-    def roles(self, counts: Mapping[str, int]) -> None:
-        """Hear how many roles will run on each host."""
+    def roles(self, roles: Mapping[str, Sequence[str]]) -> None:
+        """Hear which roles will run on each host."""
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Hear what Ansible tells, or that some time has passed (``{"event": "tick"}``)."""
@@ -99,7 +99,7 @@ def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, re
         if not options.check:
             fixed.record(site.site.directory, site.site.config)  # before the first thing that depends on it
         watcher.phase("converge")
-        watcher.roles({host: len(extent.roles or site.plan.roles[host]) for host in result.hosts})
+        watcher.roles({host: _roles(site, extent, host) for host in result.hosts})
         result.outcome = converge(
             site,
             ways,
@@ -112,6 +112,10 @@ def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, re
         if result.outcome.ok and not options.check:
             watcher.phase("probe")
             result.probe = _probe(site, ways)
+
+
+def _roles(site: Opened, extent: Extent, host: str) -> tuple[str, ...]:
+    return tuple(role for role in site.plan.roles[host] if not extent.roles or role in extent.roles)
 
 
 def _probe(site: Opened, ways: Reach) -> Mapping[str, Any]:
