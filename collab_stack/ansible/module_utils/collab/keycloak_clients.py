@@ -168,13 +168,18 @@ def other_client_steps(
 ) -> list[Step]:
     """Return what makes the clients right that are not ours: Keycloak's own, and those made by hand.
 
-    A token without an audience passes for one of any application, so each of them gets the scopes ``everywhere``.
+    A token without an audience passes for one of any application, so each of them gets the scopes ``everywhere``, but
+    for those that only ever receive tokens (``bearerOnly``).
 
     :param built_in: Keycloak's own clients -> settings that differ from its defaults.
     :param ours: the clients that :func:`client_steps` sees to.
     """
     steps: list[Step] = []
-    present = [client["clientId"] for client in state.export.get("clients", []) if client.get("protocol") == PROTOCOL]
+    present = [
+        client["clientId"]
+        for client in state.export.get("clients", [])
+        if client.get("protocol") == PROTOCOL and not client.get("bearerOnly")
+    ]
     for client_id in dict.fromkeys([*built_in, *present]):
         if client_id in ours:
             continue

@@ -45,13 +45,13 @@ def differences(wanted: Json, actual: Json, aspect: str = "") -> Iterator[Differ
 
 
 def canonical(value: Json, aspect: str = "") -> Json:
-    """Return a value so that equal ones mean the same to Keycloak."""
+    """Return a value so that equal ones mean the same to Keycloak; the empty text stands for everything empty."""
     if isinstance(value, dict):
         found = {key: canonical(item, key) for key, item in value.items()}
-        return {key: item for key, item in found.items() if item not in ("", (), {})}
+        return {key: item for key, item in found.items() if item != ""} or ""
     if isinstance(value, list | tuple):
         items = [canonical(item, aspect) for item in value]
-        return tuple(sorted((item for item in items if item != ""), key=repr))
+        return tuple(sorted((item for item in items if item != ""), key=repr)) or ""
     text = scalar(value)
     separator = next((mark for key, mark in _TEXT_SETS.items() if aspect == key or aspect.endswith("." + key)), "")
     return tuple(sorted(text.replace("(undefined)", "").split(separator))) if separator and text else text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class Installation:
         database = self._params["database"]
         if self._marker.exists():
             self._tables(empty=True)
+            # Upstream refuses an account of whom there are files already.
+            shutil.rmtree(Path(self._params["data_dir"]) / self._params["admin"]["name"], ignore_errors=True)
         elif tables := self._tables(empty=False):
             raise StateError(
                 f"the database {database['name']} on {database['host']} holds {tables} tables, but Nextcloud's "

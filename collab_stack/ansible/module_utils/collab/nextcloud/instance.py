@@ -50,6 +50,7 @@ class Instance:
         if not self._occ.running():
             self._absent()
             return
+        self._occ.wait()
         self._configuration_file()
         status = self._installation.status()
         fresh = not status["installed"]

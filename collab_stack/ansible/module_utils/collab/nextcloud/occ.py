@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,18 @@ class Occ:
         except OSError:  # no docker on this host
             return False
         return code == 0 and out.strip() == "true"
+
+    def wait(self, seconds: int = LONG_SECONDS) -> None:
+        """Wait until PHP listens, which it does after the entrypoint has copied the code and upgraded.
+
+        :raises OccError: when the container ends or takes longer.
+        """
+        probe = ["php", "-r", "exit(@fsockopen('127.0.0.1', 9000) ? 0 : 1);"]
+        deadline = time.monotonic() + seconds
+        while self._exec(probe, None, {}, SECONDS)[0]:
+            if not self.running() or time.monotonic() >= deadline:
+                raise OccError(f"the container {self._container} did not get ready; read: journalctl -u {self._container}")
+            time.sleep(1)
 
     def call(
         self,
