@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from collab_stack import paths
 from collab_stack.errors import CollabError, ExitCode
 from collab_stack.operations import secrets as secrets_operation
-from collab_stack.site import Finding, Site, SiteError, authority, fixed, password, secrets
-from collab_stack.site.findings import errors, nearest
+from collab_stack.site import Finding, Site, SiteError, authority, password, secrets
+from collab_stack.site.findings import nearest
 from collab_stack.site.loader import examine
 from collab_stack.site.model.base import DomainName
 from collab_stack.site.source import read_bytes
@@ -132,12 +132,10 @@ def _copy(example: Path, work: Path, domain: str) -> Site:
 
 
 def _typed(directory: Path) -> Site:
+    """Return a site that may still lack its secrets and certificates: those come with `init`, or from the operator."""
     examination = examine(directory)
-    # The secrets come later, and what a deploy has recorded is not copied.
-    later = (secrets.FILE, authority.FILE, fixed.FILE)
-    standing = [finding for finding in errors(examination.findings) if finding.file not in later]
-    if examination.site is None or standing:
-        raise SiteError(standing)
+    if examination.site is None:
+        raise SiteError(examination.findings)
     return examination.site
 
 

@@ -105,7 +105,9 @@ class _Reader:
             self.findings.append(text)
             return None
         tree, found = parse(text, name)
-        if tree is None:
+        if tree is not None and tree.value is None:
+            found = [Finding(name, 1, "", "the file is empty", f"restore {name} from version control")]
+        if tree is None or tree.value is None:
             self.findings += found
             return None
         self.trees[name] = tree

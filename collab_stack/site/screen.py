@@ -29,7 +29,7 @@ def screen(tree: Node, file: str, allowed: frozenset[str] = frozenset()) -> Iter
     for path, node in tree.walk():
         name = path[-1] if path else ""
         if isinstance(name, str) and has_expression(name):
-            yield _finding(file, node, path[:-1], "a key holds a template expression")
+            yield _finding(file, node, path, "a key holds a template expression")
         elif isinstance(node.value, str) and has_expression(node.value) and name not in allowed:
             yield _finding(file, node, path, "template expressions are not evaluated in a site")
 

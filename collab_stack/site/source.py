@@ -39,13 +39,16 @@ def read_bytes(directory: Path, name: str) -> bytes | Finding:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return Finding(name, None, "", f"the file cannot be read ({reason})", f"look at `ls -l {name}`")
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             return Finding(name, None, "", "this is not a regular file", "put the file itself here")
         if status.st_size > LARGEST:
             return _too_large(name, status.st_size)
-        content = stream.read(LARGEST + 1)
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            content = stream.read(LARGEST + 1)
+    finally:
+        os.close(handle)
     return content if len(content) <= LARGEST else _too_large(name, len(content))
 
 

@@ -48,7 +48,20 @@ def _findings(model: type[BaseModel], tree: Node, file: str, details: Iterable[A
     for detail in details:
         path = _known_path(tree, detail)
         groups.setdefault((dotted(path), "key" if detail["loc"][-1:] == ("[key]",) else ""), []).append((path, detail))
-    return [_finding(model, tree, file, group) for group in groups.values()]
+    mistyped = {_meant(model, *group[0]) for group in groups.values()}
+    return [
+        _finding(model, tree, file, group)
+        for (key, _), group in groups.items()
+        if group[0][1]["type"] != "missing" or key not in mistyped
+    ]
+
+
+def _meant(model: type[BaseModel], path: Path, detail: Any) -> str | None:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return the key that an unknown one most likely stands for: it need not be reported as missing too."""
+    if detail["type"] != "extra_forbidden":
+        return None
+    near = nearest(str(path[-1]), place(model, path[:-1]).keys())
+    return dotted((*path[:-1], near)) if near else None
 
 
 def _known_path(tree: Node, detail: Any) -> Path:  # noqa: ANN401 - pydantic's ErrorDetails

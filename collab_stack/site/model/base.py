@@ -13,7 +13,9 @@ Network = IPv4Network | IPv6Network
 class Settings(BaseModel):
     """Refuses unknown keys and silent conversions; every field has a description, which becomes documentation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=False, use_attribute_docstrings=True, defer_build=True
+    )
 
 
 def _domain(text: str) -> str:

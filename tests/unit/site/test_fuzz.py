@@ -1,0 +1,165 @@
+"""Whatever a site holds, a check ends with findings and never with a traceback.
+
+300 mutated sites by default, as many as ``COLLAB_FUZZ`` says where there is time for more.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collab_stack.operations.check import Report
+from tests.unit.site.sites import HOSTS, NOW, SITE, SiteDir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = int(os.environ.get("COLLAB_FUZZ", "300"))
+
+ODD: list[Any] = [
+    *("{{ 1 }}", "{% x %}", "no", "~", "", " ", "é", "\x07", "\ud7ff", "a" * 5000, "2026-01-01", "0x10", "1e400", "-0"),
+    *(
+        "!!python/object:os.system x",
+        "&a",
+        "*a",
+        "../../etc/passwd",
+        "https://x",
+        "10.0.0.0/8",
+        "::/0",
+        "255.255.255.255",
+    ),
+    *(None, True, False, 0, -1, 2**70, 1.5, float("inf"), [], {}, [[]], {"a": {"b": []}}, [None], {"": ""}, {"<<": {}}),
+]
+TOKENS = [
+    *(b"\t", b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"---\n", b"...\n", b"%YAML 1.2\n"),
+    *(
+        b": ",
+        b"- ",
+        b"? ",
+        b"&a ",
+        b"*a ",
+        b"!x ",
+        b"!!set ",
+        b"<<: ",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b'"',
+        b"'",
+        b"|\n",
+        b">-\n",
+    ),
+    *(
+        b"#",
+        b"\n",
+        b"    ",
+        b"{{",
+        b"%}",
+        b"\\",
+        b"\\ud800",
+        b"\\x00",
+        b"no",
+        b"0777",
+        b"1_000",
+        b"12:30",
+        b"\xf0\x9f\x98\x80",
+    ),
+]
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of everything inside plain data."""
+    found = [path] if path else []
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        found += places(member, (*path, key))
+    return found
+
+
+def mutate_structure(text: str, source: random.Random) -> bytes:
+    """Return a file with one to four of its values removed, replaced, renamed, doubled or moved."""
+    data = yaml.safe_load(text)
+    for _ in range(source.randint(1, 4)):
+        path = source.choice(places(data) or [()])
+        if not path:
+            break
+        parent = data
+        for step in path[:-1]:
+            parent = parent[step]
+        last, action = path[-1], source.randrange(5)
+        if action == 0:
+            del parent[last]
+        elif action == 1:
+            parent[last] = source.choice(ODD)
+        elif action == 2 and isinstance(parent, dict):
+            parent[source.choice([item for item in ODD if not isinstance(item, list | dict)])] = parent.pop(last)
+        elif action == 3 and isinstance(parent, dict):
+            name = str(last)
+            cut = source.randrange(len(name) + 1)
+            parent[name[:cut] + source.choice("abcxyz_-. ") + name[cut + 1 :]] = parent.pop(last)
+        else:
+            parent[last] = [parent[last], parent[last]]
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode()
+
+
+def mutate_bytes(text: str, source: random.Random) -> bytes:
+    """Return a file with one to six places overwritten, cut, doubled or with something put in."""
+    content = text.encode()
+    for _ in range(source.randint(1, 6)):
+        start = source.randrange(len(content) + 1)
+        end = min(len(content), start + source.randrange(40))
+        middle = source.choice(
+            [b"", content[start:end] * 2, source.choice(TOKENS), bytes(source.randrange(256) for _ in range(3))]
+        )
+        content = content[:start] + middle + content[end if source.random() < 0.5 else start :]
+    return content
+
+
+def well_formed(report: Report) -> None:
+    """Every finding says where, what and what would be right."""
+    assert report.ok == (not any(finding.severity == "error" for finding in report.findings))
+    for finding in report.findings:
+        assert finding.file
+        assert finding.line is None or finding.line >= 1
+        assert finding.message
+        assert finding.mend
+        assert "\n" not in finding.message
+        assert len(finding.message) < 700
+        assert set(finding.as_json()) == {"file", "line", "key", "severity", "message", "mend"}
+
+
+@pytest.fixture(scope="module")
+def fuzzed(template: SiteDir, tmp_path_factory: pytest.TempPathFactory) -> SiteDir:
+    """Return one site for all examples: each overwrites the two files whole."""
+    path: Path = tmp_path_factory.mktemp("fuzz") / "site"
+    shutil.copytree(template.path, path)
+    return SiteDir(path, template.password_file)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    database=None,
+)
+@given(seed=st.integers(min_value=0, max_value=2**64), kind=st.integers(min_value=0, max_value=3))
+def test_mutated_site_gives_findings(fuzzed: SiteDir, seed: int, kind: int) -> None:
+    source = random.Random(seed)
+    mutate = mutate_structure if kind < 2 else mutate_bytes
+    changed = "site.yml" if kind % 2 == 0 else "hosts.yml"
+    for name, text in (("site.yml", SITE), ("hosts.yml", HOSTS)):
+        content = text.encode()
+        if name == changed:
+            with suppress(yaml.representer.RepresenterError, ValueError):
+                content = mutate(text, source)
+        (fuzzed.path / name).write_bytes(content)
+    well_formed(fuzzed.check(NOW))
