@@ -100,6 +100,13 @@ class Context:
         """Return the Jinja text that Ansible replaces by the secret; the value itself is never in a plan."""
         return f"{{{{ collab_secrets.{name} }}}}"
 
+    def site_file(self, name: str) -> str:
+        """Return the Jinja text that Ansible replaces by the content of a file of the site; a vault comes decrypted.
+
+        :param name: relative to the site, such as ``tls/internal-ca.pem``.
+        """
+        return f"{{{{ lookup('ansible.builtin.file', collab_site_dir ~ '/{name}', rstrip=false) }}}}"
+
     def image(self, component: str) -> str:
         """Return ``reference@sha256:…`` from images.lock, or the catalogue's bare reference while it is not locked.
 
