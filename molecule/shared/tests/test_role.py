@@ -1,0 +1,113 @@
+"""What holds for every role, whatever it makes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conftest import Run, Scenario
+    from testinfra.host import Host
+
+DRIFT = "drift.yml"
+"""In a scenario's folder. Of each entry, ``do`` and ``mended`` are commands for root's shell on the host; ``objects`` are
+what a deploy has to name and mend, units that have to take it up included."""
+
+SHIM = "/usr/local/sbin/systemctl"
+"""Found before the real one, on root's own path and on sudo's."""
+
+
+@pytest.fixture
+def drift(scenario: Scenario) -> list[dict[str, Any]]:
+    """Return the scenario's alterations by hand."""
+    return list(yaml.safe_load((scenario.directory / DRIFT).read_text()))
+
+
+@pytest.fixture
+def killer(host: Host) -> Iterator[None]:
+    """Let whatever calls systemctl be killed outright, as a module is between its files and its units."""
+    script = "#!/bin/sh\nrm -f {0}.armed && kill -9 $PPID\nexec /usr/bin/systemctl \"$@\"\n".format(SHIM)
+    host.run_expect([0], f"printf %s {repr(script)} > {SHIM}; chmod 755 {SHIM}")
+    yield
+    host.run_expect([0], f"rm -f {SHIM} {SHIM}.armed")
+
+
+def alter(host: Host, drift: list[dict[str, Any]]) -> set[str]:
+    """Make the alterations and return the objects that they are about."""
+    for entry in drift:
+        host.run_expect([0], entry["do"])
+    return {name for entry in drift for name in entry["objects"]}
+
+
+def test_the_plan_said_what_the_first_deploy_changed(scenario: Scenario) -> None:
+    planned, made = scenario.recorded[:2]
+    assert (planned.check, made.check) == (True, False)
+    assert made.succeeded().objects
+    assert planned.succeeded().objects == made.objects
+
+
+def test_check_mode_on_a_host_without_packages_foresees_the_same_files(scenario: Scenario, deploy: Callable[..., Run]) -> None:
+    planned = deploy(check=True, inventory=scenario.folder / "bare.yml").succeeded()
+    made = scenario.recorded[1]
+    assert {name for name in planned.objects if name.startswith("/")} == {
+        name for name in made.objects if name.startswith("/")
+    }
+
+
+def test_an_unchanged_deploy_changes_nothing_and_costs_few_remote_tasks(scenario: Scenario) -> None:
+    again = scenario.recorded[2].succeeded()
+    assert not again.check
+    assert again.objects == {}
+    assert again.summary.remote_by_role[scenario.name] <= scenario.settings["scenario_remote_tasks"]
+
+
+def test_nothing_that_the_role_uses_is_deprecated(scenario: Scenario) -> None:
+    assert [run.summary.deprecations for run in scenario.recorded if run.summary.deprecations] == []
+
+
+def test_what_was_altered_by_hand_is_named_and_mended(
+    host: Host, drift: list[dict[str, Any]], deploy: Callable[..., Run]
+) -> None:
+    altered = alter(host, drift)
+    planned = deploy(check=True).succeeded()
+    assert set(planned.objects) == altered
+    mended = deploy().succeeded()
+    assert mended.objects == planned.objects
+    for entry in drift:
+        host.run_expect([0], entry.get("mended", "true"))
+    assert deploy(check=True).succeeded().objects == {}
+
+
+def test_a_killed_deploy_is_finished_by_the_next(
+    host: Host, drift: list[dict[str, Any]], deploy: Callable[..., Run], killer: None
+) -> None:
+    altered = alter(host, drift)
+    host.run_expect([0], f"touch {SHIM}.armed")
+    killed = deploy()
+    assert killed.summary.failures, killed.output[-2000:]
+    assert not host.file(f"{SHIM}.armed").exists, "nothing was killed"
+    finished = deploy().succeeded()
+    assert set(finished.objects) <= altered
+    assert deploy(check=True).succeeded().objects == {}
+
+
+def test_no_file_of_a_killed_deploy_is_left(host: Host) -> None:
+    assert host.run_expect([0], "find /etc /srv /usr/local /var/lib/collab -name '.collab-tmp.*'").stdout == ""
+    assert host.run_expect([0], "find /root /home /tmp /var/tmp -path '*ansible-tmp*' -type f").stdout == ""
+
+
+def test_all_comes_back_after_a_restart_of_the_host(
+    scenario: Scenario, host: Host, deploy: Callable[..., Run]
+) -> None:
+    host.run("systemctl reboot")
+    until = time.monotonic() + 180
+    while time.monotonic() < until:
+        time.sleep(1)
+        if host.run("systemctl is-system-running").stdout.strip() in ("running", "degraded"):
+            break
+    assert deploy(check=True).succeeded().objects == {}
