@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from collab_stack.operations.result import Result
 
 
-@click.command(
-    epilog="Example: collab-stack deploy --site my-site --limit host1 -- --forks 5",
-    context_settings={"ignore_unknown_options": False},
-)
+@click.command(epilog="Example: collab-stack deploy --site my-site --limit host1 -- --forks 5")
 @click.option("--limit", multiple=True, metavar="HOST|GROUP", help="Only these hosts (comma, or given several times).")
 @click.option("--only", multiple=True, metavar="SERVICE", help="Only these services (comma, or given several times).")
 @click.option("--check", "check_mode", is_flag=True, help="Change nothing; say what would change.")
@@ -52,6 +49,8 @@ def command(
     """
     from collab_stack.operations.deploy import Options  # noqa: PLC0415 - --help stays fast
 
+    if ansible and not ansible[0].startswith("-"):
+        raise click.UsageError(f"Unexpected argument '{ansible[0]}'. Did you mean '--only {ansible[0]}'?")
     options = Options(
         limit=_words(limit),
         only=_words(only),
@@ -145,23 +144,26 @@ def _json(result: Result) -> dict[str, Any]:
 
 def _show(result: Result) -> None:
     """Say on standard output what was done, and on standard error what went wrong."""
-    summary = result.outcome.summary if result.outcome else None
-    for change in summary.changes if summary else ():
+    changes = result.outcome.summary.changes if result.outcome else []
+    for change in changes:
         click.echo(f"{change.host}  {change.role}  {change.action}  {change.object}")
     if failed := result.failed_task:
-        say(f"{click.style('Failed:', fg='red', bold=True)} {failed['host']}, role {failed['role']}: {failed['task']}")
-        say(f"  {failed['message']}")
-        say(f"{click.style('Mend:', bold=True)} {failed['mend']}")
+        where = f"{failed['host']}, role {failed['role']}: {failed['task']}" if failed["host"] else "Ansible"
+        _say_wrong("Failed:", f"{where}\n  {failed['message']}", failed["mend"])
     for probe in result.probe["results"] if result.probe else ():
         if probe["state"] == "fail":
-            say(
-                f"{click.style('Probe failed:', fg='red', bold=True)} {probe['id']} {probe['host'] or ''}: {probe['saw']}"
-            )
-            say(f"{click.style('Mend:', bold=True)} {probe['mend']}")
-    count = len(summary.changes) if summary else 0
+            _say_wrong("Probe failed:", f"{probe['id']} {probe['host'] or ''}: {probe['saw']}", probe["mend"])
     word = click.style("Done.", fg="green", bold=True) if result.exit_code == ExitCode.OK else "Not done."
     click.echo(
-        f"{word} {count} change{'' if count == 1 else 's'} on {len(result.hosts)} host"
-        f"{'' if len(result.hosts) == 1 else 's'}, {result.remote_tasks} remote tasks, {result.seconds:.1f} s; "
-        f"log: {result.run.files.log}"
+        f"{word} {_count(len(changes), 'change')} on {_count(len(result.hosts), 'host')}, "
+        f"{_count(result.remote_tasks, 'remote task')}, {result.seconds:.1f} s; log: {result.run.files.log}"
     )
+
+
+def _say_wrong(label: str, what: str, mend: str) -> None:
+    say(f"{click.style(label, fg='red', bold=True)} {what}")
+    say(f"{click.style('Mend:', bold=True)} {mend}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
