@@ -71,7 +71,12 @@ def begin(directory: Path, verb: str) -> Run:
         old.unlink()
         (folder / old.name.replace(".events.jsonl", ".log")).unlink(missing_ok=True)
     now = datetime.now(UTC)
-    return Run(directory, verb, f"{now:%Y%m%dT%H%M%SZ}-{os.getpid()}", now)
+    return Run(directory, verb, new_id(now), now)
+
+
+def new_id(now: datetime | None = None) -> str:
+    """Return a name for a run, which sorts by time."""
+    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
 
 
 def finish(run: Run, entry: Mapping[str, Any], secrets: Iterable[str]) -> None:
