@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.collab.lock import LockError, hold
 from ansible.module_utils.collab.module import QuietModule
 from ansible.module_utils.collab.nextcloud.apps import ArchiveError
 from ansible.module_utils.collab.nextcloud.install import StateError
@@ -119,12 +120,14 @@ def main() -> None:
     module = QuietModule(argument_spec=arguments(), supports_check_mode=True)
     instance = Instance(Occ(module.run_command, module.params["container"]), module.params)
     try:
+        held = hold(f"{module.params['state_dir']}/nextcloud.lock")
         needed = instance.missing_archives()
         if needed and not module.check_mode:
             module.exit_json(changed=False, archives_needed=needed)
         instance.converge(check=module.check_mode)
-    except (OccError, StateError, ArchiveError, OSError) as error:
+    except (OccError, StateError, ArchiveError, LockError, OSError) as error:
         module.fail_json(msg=str(error), **instance.result())
+    held.close()
     module.exit_json(**instance.result())
 
 

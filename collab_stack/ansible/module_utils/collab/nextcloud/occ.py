@@ -56,7 +56,8 @@ class Occ:
         deadline = time.monotonic() + seconds
         while self._exec(probe, None, {}, SECONDS)[0]:
             if not self.running() or time.monotonic() >= deadline:
-                raise OccError(f"the container {self._container} did not get ready; read: journalctl -u {self._container}")
+                name = self._container
+                raise OccError(f"the container {name} did not get ready; read: journalctl -u {name}")
             time.sleep(1)
 
     def call(
