@@ -145,7 +145,8 @@ def recipe(image: Image, base: str, progress: Progress) -> Recipe | None:
     if (folder / "distribution.json").is_file():
         archive, checksum = distribution(folder, image.version, progress)
         large[f"{image.component}.tar.gz"] = (archive, checksum)
-    return Recipe(image.component, folder, {"BASE": base, "VERSION": image.version}, large)
+    named = f"{image.component.upper()}_VERSION"  # upstream's own habit for its build arguments
+    return Recipe(image.component, folder, {"BASE": base, "VERSION": image.version, named: image.version}, large)
 
 
 def distribution(folder: Path, version: str, progress: Progress) -> tuple[Path, str]:

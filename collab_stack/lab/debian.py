@@ -62,6 +62,20 @@ def has_mmdebstrap() -> bool:
     return shutil.which("mmdebstrap") is not None
 
 
+def bootstrap_command(target: str) -> list[str]:
+    """Return the command that makes Debian's smallest system as a tar file."""
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        *(f"--aptopt={line.rstrip(';')}" for line in apt_settings().splitlines()),
+        '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+        SUITE,
+        target,
+        *sources(mirror()),
+    ]
+
+
 def bootstrap(target: Path) -> None:
     """Make Debian's smallest system as a tar file.
 
@@ -69,19 +83,7 @@ def bootstrap(target: Path) -> None:
     """
     if not has_mmdebstrap():
         raise LabError("mmdebstrap is missing", mend="apt-get install mmdebstrap", code="lab-tool")
-    settings = [f"--aptopt={line.rstrip(';')}" for line in apt_settings().splitlines()]
-    hooks = ['--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"']
-    command = [
-        "mmdebstrap",
-        "--quiet",
-        "--variant=minbase",
-        "--include=ca-certificates",
-        *settings,
-        *hooks,
-        SUITE,
-        str(target),
-        *sources(mirror()),
-    ]
+    command = bootstrap_command(str(target))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
         raise LabError(

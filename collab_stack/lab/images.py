@@ -110,7 +110,7 @@ def build(client: DockerClient, recipe: Recipe, progress: Progress) -> str:
 def base(client: DockerClient, progress: Progress) -> str:
     """Return the tag of the Debian image that all others stand on."""
     folder = RECIPES / "debian"
-    identity = "\n".join((debian.SUITE, *debian.sources(debian.mirror()), debian.apt_settings()))
+    identity = " ".join(debian.bootstrap_command("root.tar"))
     recipe = Recipe("debian", folder, large={"root.tar": (Path(), identity)})
     tag = recipe.tag()
     if exists(client, tag):
