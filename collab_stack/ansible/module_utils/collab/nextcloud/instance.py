@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,7 +190,8 @@ class Instance:
             found: dict[str, Any] = self._occ.json("user_oidc:provider", self._params["provider"]["identifier"])
         except OccError as error:
             # While the app is still to be enabled (check mode), the command does not exist either.
-            if "Provider not found" in str(error) or "user_oidc" in json.dumps([c.target for c in self._changes]):
+            enabling = any(change.target == "app user_oidc" for change in self._changes)
+            if "Provider not found" in str(error) or enabling:
                 return None
             raise
         return found
