@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from collab_stack.site.loader import Examination
 
 _REFERENCE: Final = re.compile(r"collab_secrets\.([a-z][a-z0-9_]*)")
-_ASKED_BY: Final = {"directory_bind_password": "sso.directory.bind_dn", "mail_password": "mail.user"}
+_ASKED_BY: Final = {
+    "directory_bind_password": "sso.directory.bind_dn",
+    "mail_password": "mail.user",
+    "nextcloud_s3_secret": "services.nextcloud.storage.access_key",
+}
 
 
 @dataclass(frozen=True, slots=True)
