@@ -59,15 +59,17 @@ def command(
         verbosity=common.verbosity,
         extra=ansible,
     )
-    with _interruptible():
-        return _run(common, options, time.monotonic())
+    with interruptible():
+        return run(common, options)
 
 
-def _run(common: Common, options: Options, began: float) -> int:
+def run(common: Common, options: Options) -> int:
+    """Deploy, show how it goes and went, and return the exit code; `images pull` is a deploy of less."""
     from collab_stack.cli.progress import progress  # noqa: PLC0415 - --help stays fast
     from collab_stack.operations.deploy import deploy  # noqa: PLC0415 - the same
     from collab_stack.operations.opened import open_site  # noqa: PLC0415 - the same
 
+    began = time.monotonic()
     try:
         site = open_site(common.site, common.vault_password_file, complete=not options.check)
         with progress() as watch:
@@ -97,7 +99,7 @@ def _words(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Let a pipeline that is cancelled, or a terminal that is closed, end a run as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

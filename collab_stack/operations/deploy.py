@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from collab_stack.errors import CollabError, ExitCode
 from collab_stack.operations import artifacts, images, preflight, record
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collab_stack.operations.opened import Opened
     from collab_stack.operations.reach import Reach
 
-VERB: Final = "deploy"
-
 
 @dataclass(frozen=True)
 class Options:
@@ -33,6 +31,9 @@ class Options:
     :param check: change nothing, only say what would change.
     :param accept_no_backup: services whose data may be migrated without a backup.
     :param extra: Ansible's own flags.
+    :param roles: only these roles, besides those of ``only``.
+    :param probe: probe at the end.
+    :param verb: as locks and record name it.
     """
 
     limit: tuple[str, ...] = ()
@@ -41,6 +42,9 @@ class Options:
     accept_no_backup: tuple[str, ...] = ()
     verbosity: int = 0
     extra: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    probe: bool = True
+    verb: str = "deploy"
 
 
 class Watcher(Protocol):
@@ -64,9 +68,10 @@ def deploy(site: Opened, options: Options, watcher: Watcher, began: float) -> Re
     :raises KeyboardInterrupt: when it was interrupted; Ansible has been stopped, and it is safe to run again.
     """
     hosts = chosen_hosts(site, options.limit)
-    extent = Extent(hosts, chosen_roles(site, options.only), options.check, options.verbosity, options.extra)
-    with site_lock(site.site.directory, VERB) as lock:
-        result = Result(record.begin(site.site.directory, VERB), hosts)
+    roles = (*chosen_roles(site, options.only), *options.roles)
+    extent = Extent(hosts, roles, options.check, options.verbosity, options.extra)
+    with site_lock(site.site.directory, options.verb) as lock:
+        result = Result(record.begin(site.site.directory, options.verb), hosts)
         ending: dict[str, Any] = {"ok": False, "exit": int(ExitCode.DEFECT)}
         try:
             _deploy(site, options, extent, watcher, result, lock)
@@ -88,7 +93,7 @@ def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, re
     result.versions = _locked_versions(site)
     with ExitStack() as stack:
         ways = stack.enter_context(reach(site.site, site.secrets))
-        locks = stack.enter_context(host_locks({host: ways.first(host) for host in result.hosts}, VERB))
+        locks = stack.enter_context(host_locks({host: ways.first(host) for host in result.hosts}, options.verb))
         report = preflight.run(
             preflight.Wanted(site.site, site.plan, result.hosts, locks.lost, result.run.id, options.accept_no_backup),
             ways,
@@ -109,7 +114,7 @@ def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, re
             keep_open=(lock, *locks.handles),
             on_event=watcher.event,
         )
-        if result.outcome.ok and not options.check:
+        if result.outcome.ok and options.probe and not options.check:
             watcher.phase("probe")
             result.probe = _probe(site, ways)
 

@@ -76,21 +76,37 @@ class Reach:
                 )
 
 
+def connections(site: Site) -> dict[str, dict[str, object]]:
+    """Return host -> its connection variables; a key file that is given relatively is looked for in the site."""
+    found = {name: {**host.variables, "ansible_host": host.address} for name, host in site.hosts.hosts.items()}
+    for settings in found.values():
+        key = str(settings.get("ansible_ssh_private_key_file", ""))
+        if key and not key.startswith(("/", "~")):
+            settings["ansible_ssh_private_key_file"] = str(site.directory / key)
+    return found
+
+
+def identities(variables: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Return all private keys that hosts.yml names, each once."""
+    keys = (settings.get("ansible_ssh_private_key_file") for settings in variables.values())
+    return list(dict.fromkeys(str(key) for key in keys if key))
+
+
 @contextmanager
 def reach(site: Site, secrets: Mapping[str, str]) -> Iterator[Reach]:
     """Prepare the ways to all hosts of a site; nothing is sent yet.
 
     :param secrets: the content of secrets.yml, for sudo passwords.
     """
-    hosts = site.hosts.hosts
-    variables = {name: {**host.variables, "ansible_host": host.address} for name, host in hosts.items()}
+    variables = connections(site)
     with private_folder() as work:
         found = Reach(
             work,
             variables,
             {name: ssh.become_password(settings, secrets) for name, settings in variables.items()},
         )
-        found.ssh_config.write_text(ssh.config(site.directory / KNOWN_HOSTS), encoding="utf-8")
+        text = ssh.config(site.directory / KNOWN_HOSTS, identities(variables))
+        found.ssh_config.write_text(text, encoding="utf-8")
         try:
             yield found
         finally:

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 CONNECT_TIMEOUT: Final = 4
@@ -16,13 +16,14 @@ CONNECT_TIMEOUT: Final = 4
 _REFERENCE: Final = re.compile(r"\{\{\s*collab_secrets(?:\.(\w+)|\[['\"](\w+)['\"]\])\s*\}\}")
 
 
-def config(known_hosts: Path) -> str:
+def config(known_hosts: Path, identities: Iterable[str] = ()) -> str:
     """Return the ssh configuration of a site.
 
     A file, because ssh hands its ``-F`` on to the jump host's session but no ``-o``: so a jump host's key is checked
     against the site's own list too. What the operator's own configuration says comes after and still counts.
 
     :param known_hosts: the site's file of trusted host keys (``collab-stack hosts trust`` writes it).
+    :param identities: private keys that hosts.yml names; jump hosts are offered them too, besides the usual ones.
     """
     return (
         "Host *\n"
@@ -36,7 +37,8 @@ def config(known_hosts: Path) -> str:
         f"  ConnectTimeout {CONNECT_TIMEOUT}\n"
         "  ServerAliveInterval 15\n"
         "  LogLevel ERROR\n"
-        "Include ~/.ssh/config\n"
+        + "".join(f"  IdentityFile {_quoted(identity)}\n" for identity in identities)
+        + "Include ~/.ssh/config\n"
         "Include /etc/ssh/ssh_config\n"
     )
 
@@ -51,7 +53,7 @@ def command(variables: Mapping[str, object], ssh_config: Path, options: tuple[st
     argv = ["ssh", "-F", str(ssh_config), *options]
     for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
         argv += shlex.split(str(variables.get(key, "")))
-    if identity := variables.get("ansible_ssh_private_key_file") or variables.get("ansible_private_key_file"):
+    if identity := variables.get("ansible_ssh_private_key_file"):
         argv += ["-i", str(identity)]
     if port := variables.get("ansible_port"):
         argv += ["-p", str(port)]
@@ -77,7 +79,7 @@ def becomes(variables: Mapping[str, object]) -> bool:
     return bool(variables.get("ansible_become", variables.get("ansible_user") != "root"))
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     # In this option ssh expands % (its tokens) and ${} (the environment); only % can be escaped.
     return '"' + str(path).replace("%", "%%").replace('"', '\\"') + '"'
 
