@@ -186,12 +186,13 @@ def _key(material: Material, leaf: Certificate) -> Iterator[Finding]:
 
 
 def _authorities(material: Material) -> Iterator[Finding]:
-    """The CAs that the site names: of the public certificate, of the directory, of the registry."""
+    """The CAs that the site names: of the public certificate, the directory, the registry, the mirror."""
     config = material.config
     named = {
         "tls.ca": config.tls.ca,
         "sso.directory.ca": config.sso.directory.ca if config.sso.directory else None,
         "registry.ca": config.registry.ca if config.registry else None,
+        "artifacts.ca": config.artifacts.ca if config.artifacts else None,
     }
     for key, name in named.items():
         if name is None:

@@ -149,7 +149,7 @@ class Artifacts(Settings):
 
     mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$", examples=["https://mirror.agency.example/archives"])]
     """Folder that holds the archives under upstream's file names, such as user_oidc-v8.10.1.tar.gz."""
-    ca: Annotated[str, Field(pattern=r"^tls/[A-Za-z0-9._-]+$")] | None = None
+    ca: Pem | None = None
     """The CA that signed its certificate, in PEM, relative to the site."""
 
 
