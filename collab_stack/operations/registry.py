@@ -77,8 +77,8 @@ class Registry:
         self._base = f"https://{_HOSTS.get(address, address)}/v2"
         self._session = requests.Session()
         self._session.headers["Accept"] = ", ".join(MEDIA_TYPES)
-        if ca is not None:
-            self._session.verify = str(ca)
+        # Given with each request: the session's own setting loses against REQUESTS_CA_BUNDLE in the environment.
+        self._verify: str | bool = str(ca) if ca is not None else True
 
     def digest(self, repository: str, tag: str) -> str:
         """Return the digest of a tag's manifest, computed from its bytes.
@@ -125,7 +125,7 @@ class Registry:
 
     def _request(self, method: str, url: str) -> requests.Response:
         try:
-            return self._session.request(method, url, timeout=TIMEOUT)
+            return self._session.request(method, url, timeout=TIMEOUT, verify=self._verify)
         except requests.exceptions.SSLError as error:
             raise RegistryError(
                 f"The registry {self._address} is not trusted: {_short(error)}.",
