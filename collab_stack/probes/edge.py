@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from collab_stack.plan.health import PRIVATE_PATHS
 from collab_stack.probes.model import Probe, ProbeError, Seen
@@ -123,12 +124,13 @@ class UnknownHost(Probe):
     mend = _DEPLOY
 
     def run(self, target: Target) -> Iterator[Seen]:
-        """Yield one observation per scheme."""
+        """Yield one observation per address that is asked."""
         service = target.behind_edge[0]
-        name = target.name(service)
-        stranger = "not-ours.invalid"
+        name, stranger = target.name(service), "not-ours.invalid"
+        # Paths that the applications answer: an edge that hands on what it does not know would show them.
+        paths = ["/status.php", *([urlsplit(target.login.issuer).path] if target.login else [])]
         plain = f"http://{_with_port(name, target.http_port)}/"
-        for url in (f"{target.urls[service]}/", plain):
+        for url in (*(f"{target.urls[service]}{path}" for path in paths), plain):
             did = f"GET {url} with Host: {stranger}"
             try:
                 answer = target.web.request("GET", url, headers={"Host": stranger})
