@@ -31,13 +31,9 @@ IMAGE_MIB: Final = (2048, 256)
 CLOCK_SECONDS: Final = 5.0
 """Largest difference to this machine's clock. Tokens are valid for a minute or more, so logins still work."""
 
-OWN_UNITS: Final = {
-    "edge": ("haproxy",),
-    "web": ("nginx", "collab-web"),
-    "postgresql": ("postgresql",),
-    "valkey": ("valkey",),
-}
-"""How the units begin that may hold a service's port already; of a container, Docker and its own unit."""
+OWN_UNITS: Final = ("collab-", "docker", "haproxy", "nginx", "postgresql", "valkey")
+"""How the units begin that may hold a port already: the services themselves, and what Debian starts when it installs
+their packages (nginx on port 80, before the edge comes), which the roles then stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,6 @@ def memory(site: Site, service: str) -> int:
     return int(getattr(settings, "memory_mb", None) or POSTGRESQL_MIB)
 
 
-def owns(service: str, unit: str) -> bool:
-    """Say whether a unit that holds a service's port is the service itself."""
-    own = ("docker", "collab-") if is_container(service) else OWN_UNITS.get(service, ())
-    return unit.startswith(own)
+def ours(unit: str) -> bool:
+    """Say whether a unit that holds a port belongs to the stack."""
+    return unit.startswith(OWN_UNITS)

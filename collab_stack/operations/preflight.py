@@ -222,7 +222,7 @@ def _disks(need: needs.Needs, answer: Mapping[str, Any]) -> Iterable[tuple[str, 
 def _ports(need: needs.Needs, answer: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     for held in answer["holders"]:
         service = need.ports[held["protocol"], held["port"]]
-        if not needs.owns(service, held["unit"]):
+        if not needs.ours(held["unit"]):
             who = f"{held['command']} (process {held['pid']}{', ' + held['unit'] if held['unit'] else ''})"
             yield (
                 "ports",
