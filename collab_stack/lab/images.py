@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import tarfile
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +20,7 @@ from collab_stack.lab.errors import LabError
 from collab_stack.lab.network import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from docker import DockerClient
 
@@ -79,8 +81,13 @@ def build(client: DockerClient, recipe: Recipe, progress: Progress) -> str:
     :raises LabError: when the build fails; the whole output is in a log that the message names.
     """
     tag = recipe.tag()
-    if exists(client, tag):
-        return tag
+    with _one_at_a_time(tag):
+        if not exists(client, tag):
+            _build(client, recipe, tag, progress)
+    return tag
+
+
+def _build(client: DockerClient, recipe: Recipe, tag: str, progress: Progress) -> None:
     with progress.step(f"build {tag}"), tempfile.TemporaryFile() as context:
         _pack(recipe, context)
         context.seek(0)
@@ -104,7 +111,16 @@ def build(client: DockerClient, recipe: Recipe, progress: Progress) -> str:
                 if "error" in event:
                     output.write(event["error"])
                     raise _failed(recipe.name, event["error"], log)
-    return tag
+
+
+@contextmanager
+def _one_at_a_time(tag: str) -> Iterator[None]:
+    """Hold the lock of an image, so that labs which start at the same time build it once."""
+    folder = state.cache() / "locks"
+    folder.mkdir(exist_ok=True)
+    with (folder / tag.replace("/", "-").replace(":", "-")).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def base(client: DockerClient, progress: Progress) -> str:
@@ -119,9 +135,12 @@ def base(client: DockerClient, progress: Progress) -> str:
         return build(client, Recipe("debian", folder, dockerfile="upstream.Dockerfile"), progress)
     with tempfile.TemporaryDirectory(prefix="collab-lab-") as scratch:
         root = Path(scratch) / "root.tar"
-        with progress.step("make Debian 13 with mmdebstrap"):
-            debian.bootstrap(root)
-        return build(client, Recipe("debian", folder, large={"root.tar": (root, identity)}), progress)
+        with _one_at_a_time("debian-root"):
+            if exists(client, tag):
+                return tag
+            with progress.step("make Debian 13 with mmdebstrap"):
+                debian.bootstrap(root)
+            return build(client, Recipe("debian", folder, large={"root.tar": (root, identity)}), progress)
 
 
 def remove_all(client: DockerClient) -> None:

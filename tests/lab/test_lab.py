@@ -277,7 +277,7 @@ def test_up_mends_what_a_reboot_leaves(lab: Lab) -> None:
 
 
 INNER = (
-    "tar -chf - /usr/bin/sleep /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6"
+    "tar -chf - /usr/bin/sleep /lib64/ld-linux-x86-64.so.2 /lib/x86_64-linux-gnu/libc.so.6 2>/dev/null"
     " | docker import - inner >/dev/null && docker run -d --network none --memory 64m inner /usr/bin/sleep 600"
 )
 
