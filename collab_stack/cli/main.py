@@ -114,8 +114,9 @@ def _fail(as_json: bool, code: str, message: str, mend: str, exit_code: int) -> 
         failure: dict[str, Any] = {"ok": False, "error": {"code": code, "message": message, "mend": mend}}
         click.echo(json.dumps(failure, ensure_ascii=False))
     else:
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
-        click.echo(f"{click.style('Mend: ', bold=True)} {mend}", err=True)
+        color = False if os.environ.get("NO_COLOR") else None  # None: as the terminal can
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True, color=color)
+        click.echo(f"{click.style('Mend: ', bold=True)} {mend}", err=True, color=color)
     return int(exit_code)
 
 

@@ -70,6 +70,7 @@ def common_options(function: F) -> F:
         color = not (no_color or os.environ.get("NO_COLOR"))
         if not color:
             os.environ["NO_COLOR"] = "1"
+            click.get_current_context().color = False
         common = Common(site.absolute(), as_json, verbosity, yes, color, vault_password_file)
         return function(*args, common=common, **rest)
 

@@ -41,9 +41,9 @@ def test_groups_are_those_of_the_plan() -> None:
 
 
 def test_public_labels_are_those_of_the_plan() -> None:
-    assert PUBLIC_LABELS == {
+    assert {
         name: definition.public_label for name, definition in SERVICES.items() if definition.public_label
-    }
+    } == PUBLIC_LABELS
 
 
 def test_every_service_of_the_site_has_a_component() -> None:
