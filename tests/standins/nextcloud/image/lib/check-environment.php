@@ -8,8 +8,8 @@
 declare(strict_types=1);
 
 const NOT_PLAYED = ['MYSQL_', 'SQLITE_', 'OBJECTSTORE_', 'APACHE_'];
-// Set by the shell, by the runtime of the container or by this image itself.
-const OWN = ['PWD', 'OLDPWD', 'SHLVL', '_', 'PHPRC', 'container'];
+// Set by the shell, by the runtime of the container, by the base image or by this image itself.
+const OWN = ['PWD', 'OLDPWD', 'SHLVL', '_', 'PHPRC', 'container', 'DEBIAN_FRONTEND'];
 
 $contract = json_decode(file_get_contents(__DIR__ . '/environment.json'), true, flags: JSON_THROW_ON_ERROR);
 $settings = json_decode(file_get_contents('/usr/src/nextcloud/core/system-settings.json'), true, flags: JSON_THROW_ON_ERROR);

@@ -24,7 +24,7 @@ final class Commands
     {
         $identifier = $input->argument('identifier');
         try {
-            $secret = $this->secret($input);
+            $secret = $this->secret($input, $output);
         } catch (Refused $failure) {
             $output->line($failure->getMessage());
             return 1;
@@ -60,7 +60,7 @@ final class Commands
     }
 
     /** @throws Refused for two sources at once, or one that cannot be read */
-    private function secret(Input $input): ?string
+    private function secret(Input $input, Output $output): ?string
     {
         $sources = array_filter([
             'clientsecret' => $input->option('clientsecret'),
@@ -70,13 +70,17 @@ final class Commands
         if (count($sources) > 1) {
             throw new Refused('Only one of "--clientsecret", "--clientsecret-file" or "--clientsecret-env" can be used.');
         }
-        if (isset($sources['clientsecret-file'])) {
-            $text = @file_get_contents($sources['clientsecret-file']);
-            return $text === false ? throw new Refused('Client secret file could not be read') : trim($text);
-        }
-        if (isset($sources['clientsecret-env'])) {
-            $text = getenv($sources['clientsecret-env']);
-            return $text === false ? throw new Refused('Client secret environment variable is not set') : $text;
+        foreach (['clientsecret-file' => 'file', 'clientsecret-env' => 'environment variable'] as $option => $kind) {
+            $source = $sources[$option] ?? null;
+            if ($source === null) {
+                continue;
+            }
+            $text = $kind === 'file' ? @file_get_contents($source) : getenv($source);
+            if ($text === false || $text === '') {
+                throw new Refused("Client secret $kind \"$source\" could not be read or is empty");
+            }
+            $output->line("Client secret loaded from $kind \"$source\"");
+            return trim($text);
         }
         return $sources['clientsecret'] ?? null;
     }
