@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXAMPLES = int(os.environ.get("COLLAB_FUZZ", "300"))
+
+LOCK = """\
+images:
+  keycloak:
+    reference: registry.agency.example/keycloak/keycloak:26.7.4
+    digest: sha256:1111111111111111111111111111111111111111111111111111111111111111
+    version: "26.7.4"
+    locked: "2026-11-25T01:02:03Z"
+artifacts: {}
+"""
+TEXTS = {"site.yml": SITE, "hosts.yml": HOSTS, "images.lock": LOCK}
+OTHERS = ["secrets.yml", "tls/chain.pem", "tls/ca.pem", "tls/key.pem", "tls/internal-ca.pem"]
 
 ODD: list[Any] = [
     *("{{ 1 }}", "{% x %}", "no", "~", "", " ", "é", "\x07", "\ud7ff", "a" * 5000, "2026-01-01", "0x10", "1e400", "-0"),
@@ -85,7 +97,7 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def mutate_structure(text: str, source: random.Random) -> bytes:
+def mutate_values(text: str, source: random.Random) -> bytes:
     """Return a file with one to four of its values removed, replaced, renamed, doubled or moved."""
     data = yaml.safe_load(text)
     for _ in range(source.randint(1, 4)):
@@ -108,12 +120,11 @@ def mutate_structure(text: str, source: random.Random) -> bytes:
             parent[name[:cut] + source.choice("abcxyz_-. ") + name[cut + 1 :]] = parent.pop(last)
         else:
             parent[last] = [parent[last], parent[last]]
-    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode()
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode("utf-8", errors="surrogatepass")
 
 
-def mutate_bytes(text: str, source: random.Random) -> bytes:
+def mutate_bytes(content: bytes, source: random.Random) -> bytes:
     """Return a file with one to six places overwritten, cut, doubled or with something put in."""
-    content = text.encode()
     for _ in range(source.randint(1, 6)):
         start = source.randrange(len(content) + 1)
         end = min(len(content), start + source.randrange(40))
@@ -151,15 +162,23 @@ def fuzzed(template: SiteDir, tmp_path_factory: pytest.TempPathFactory) -> SiteD
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     database=None,
 )
-@given(seed=st.integers(min_value=0, max_value=2**64), kind=st.integers(min_value=0, max_value=3))
-def test_mutated_site_gives_findings(fuzzed: SiteDir, seed: int, kind: int) -> None:
+@given(seed=st.integers(min_value=0, max_value=2**64), kind=st.sampled_from(["values", "values", "bytes", "other"]))
+def test_mutated_site_gives_findings(template: SiteDir, fuzzed: SiteDir, seed: int, kind: str) -> None:
+    """Mutate the values or the bytes of site.yml or hosts.yml, or the bytes of another file."""
     source = random.Random(seed)
-    mutate = mutate_structure if kind < 2 else mutate_bytes
-    changed = "site.yml" if kind % 2 == 0 else "hosts.yml"
-    for name, text in (("site.yml", SITE), ("hosts.yml", HOSTS)):
-        content = text.encode()
-        if name == changed:
-            with suppress(yaml.representer.RepresenterError, ValueError):
-                content = mutate(text, source)
-        (fuzzed.path / name).write_bytes(content)
-    well_formed(fuzzed.check(NOW))
+    name = source.choice(OTHERS if kind == "other" else list(TEXTS))
+    for other in (*TEXTS, *OTHERS):
+        original = TEXTS[other].encode() if other in TEXTS else (template.path / other).read_bytes()
+        content = original
+        if other == name:
+            content = mutate_bytes(original, source) if kind != "values" else mutate_values(TEXTS[other], source)
+        (fuzzed.path / other).write_bytes(content)
+    report = fuzzed.check(NOW)
+    well_formed(report)
+    json.loads(json.dumps(report.as_json(), ensure_ascii=False).encode())
+
+
+def test_site_is_valid_before_it_is_mutated(fuzzed: SiteDir) -> None:
+    for name, text in TEXTS.items():
+        (fuzzed.path / name).write_text(text, encoding="utf-8")
+    assert fuzzed.check(NOW).findings == ()

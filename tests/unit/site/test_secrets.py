@@ -54,7 +54,7 @@ def test_plaintext_that_is_refused(site: SiteDir, name: str) -> None:
 @given(seed=st.integers(min_value=0, max_value=2**64))
 def test_mutated_plaintext_never_shows_a_value(seed: int) -> None:
     text = "".join(f"  name_{number}: {SENTINEL}\n" for number in range(4))
-    content = mutate_bytes(f"collab_secrets:\n{text}", random.Random(seed)).decode("utf-8", errors="replace")
+    content = mutate_bytes(f"collab_secrets:\n{text}".encode(), random.Random(seed)).decode("utf-8", errors="replace")
     values, findings = secrets.parse_plain(content)
     assert (values is None) == bool(findings)
     assert not any(SENTINEL in finding.message + finding.mend for finding in findings)
