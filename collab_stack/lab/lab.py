@@ -22,6 +22,7 @@ from collab_stack.lab import (
     infra,
     machines,
     network,
+    ops,
     people,
     registry,
     state,
@@ -32,7 +33,7 @@ from collab_stack.lab.layout import MOST_HOSTS, valid_name
 from collab_stack.plan.packages import ROLE_PACKAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from docker import DockerClient
 
@@ -140,7 +141,7 @@ class Lab:
         memory.host_count = count
         memory.site = str(site.absolute()) if site else memory.site
         memory.hosts_image = "host-packages" if packages else memory.hosts_image
-        _write_known_hosts(memory)
+        memory.write_known_hosts()
         memory.save()
         return memory
 
@@ -262,6 +263,10 @@ class Lab:
         """Return the secrets that a human gives to the example site."""
         return example.secrets(self.state)
 
+    def install_on_ops(self, wheel: Path) -> str:
+        """Install a wheel of collab-stack on ops, with ansible-core 2.21; return the path of its command there."""
+        return ops.install(self.client, self.state, wheel, self._progress)
+
     def execute(self, short: str, *command: str, user: str = "root") -> tuple[int, str]:
         """Run a command in a container of the lab; return its exit code and output."""
         return machines.execute(self.client, self.state.layout, short, *command, user=user)
@@ -290,11 +295,3 @@ class Lab:
         code, output = self.execute("infra", *change)
         if code:
             raise LabError(f"the directory refused a change: {output.strip()}", mend="mend the LDIF", code="lab-ldap")
-
-
-def _write_known_hosts(memory: State) -> None:
-    lines: Iterable[str] = (
-        f"{memory.layout.address(short)},{memory.layout.fqdn(short)} {memory.host_key(short)[1]}"
-        for short in ("ops", "infra", *memory.layout.hosts)
-    )
-    state.write_private(memory.known_hosts, "".join(lines))

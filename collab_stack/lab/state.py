@@ -103,6 +103,14 @@ class State:
             make_ssh_key(private, f"{short}.{self.name}")
         return private.read_text(), public.read_text()
 
+    def write_known_hosts(self) -> None:
+        """Write the SSH keys of all machines, so that nobody has to trust one at first sight."""
+        lines = [
+            f"{self.layout.address(short)},{self.layout.fqdn(short)} {self.host_key(short)[1]}"
+            for short in ("ops", "infra", *self.layout.hosts)
+        ]
+        write_private(self.known_hosts, "".join(lines))
+
 
 def root() -> Path:
     """Return the folder of all labs' memories, by the XDG base directory specification."""

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from collab_stack import __version__
 from collab_stack.lab import Lab, cgroups, images, machines, network
 from collab_stack.lab.layout import REGISTRY_PORT
 from tests.lab.conftest import progress
@@ -243,6 +245,19 @@ def test_status_is_as_the_contract_says(lab: Lab) -> None:
     assert "nextcloud" in named
     if lab.state.images == "standins":
         assert any(text.startswith("nextcloud") for text in status["standins"])
+
+
+def test_the_wheel_runs_on_ops(lab: Lab, tmp_path: Path) -> None:
+    """Ops has Python 3.13 and reaches no package index."""
+    root = Path(__file__).parents[2]
+    words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(root)]
+    subprocess.run(words, check=True, timeout=300)
+    command = lab.install_on_ops(next(tmp_path.glob("*.whl")))
+    code, output = lab.execute("ops", command, "version", user="operator")
+    assert (code, output) == (0, f"collab-stack {__version__}\n")
+    code, output = lab.execute("ops", str(Path(command).with_name("ansible")), "--version", user="operator")
+    assert code == 0
+    assert "ansible [core 2.21." in output
 
 
 def test_up_on_a_running_lab_is_quick_and_changes_nothing(lab: Lab) -> None:
