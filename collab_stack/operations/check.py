@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from collab_stack import catalogue, plan
 from collab_stack.errors import CollabError
-from collab_stack.site import Finding, SiteError, password, secrets
+from collab_stack.site import Finding, SiteError, password, secrets, waivers
 from collab_stack.site.findings import MOST, errors
 from collab_stack.site.loader import examine
 
@@ -70,7 +70,7 @@ def check(directory: Path, vault_password_file: Path | None = None, now: datetim
         except CollabError as error:
             found.append(Finding(secrets.FILE, 1, "", error.message, error.mend))
     examination = examine(directory, vault, now)
-    found = [*examination.findings, *found]
+    found = [*examination.findings, *found, *_waivers(directory)]
     if examination.site is not None:
         found += _plan(examination, examination.site)
     shown = sorted(found, key=lambda finding: finding.severity != "error")[:MOST]
@@ -106,6 +106,18 @@ def _plan(examination: Examination, site: Site) -> Iterator[Finding]:
     if not refusals and examination.secrets is not None:
         needed = plan.build(site, shipped).secrets
         yield from secrets.missing(examination.secrets, needed, _places(examination))
+
+
+def _waivers(directory: Path) -> tuple[Finding, ...]:
+    if not (directory / waivers.FILE).exists():
+        return ()
+    from collab_stack.probes.registry import IDS  # noqa: PLC0415 - few sites have waivers, and the others need not pay for it
+
+    try:
+        waivers.read(directory, IDS)
+    except SiteError as error:
+        return error.findings
+    return ()
 
 
 def _places(examination: Examination) -> dict[str, tuple[str, int]]:

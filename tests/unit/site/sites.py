@@ -128,6 +128,22 @@ class SiteDir:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """An edit of a valid site, and the finding that it must give.
+
+    ``at`` is a text of the edited file that stands on the line of the finding.
+    """
+
+    file: str
+    old: str
+    new: str
+    at: str
+    key: str
+    message: str
+    mend: str
+
+
+@dataclass(frozen=True)
 class Issued:
     """A certificate with its key."""
 
