@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from testinfra.host import Host
 
+TARGET = "host2"
+CONTAINER = f"collab-lab-molecule-{TARGET}"
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -76,11 +78,11 @@ class Scenario:
         """The runs of the deploy's playbook by Molecule itself and by the tests so far, in their order."""
         return [run for run in runs(self.record) if run.playbook == "converge.yml"]
 
-    def variables(self, host: str = "host1") -> dict[str, Any]:
-        """What the inventory says about a host, and common variables such as secrets."""
-        path = self.folder / "inventory" / "plan.yml" if host == "host1" else self.folder / f"{host}.yml"
-        data = yaml.safe_load(path.read_text())["all"]
-        return {**data["vars"], **data["hosts"][host]}
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the inventory says about the host, and common variables such as secrets."""
+        data = yaml.safe_load((self.folder / "inventory" / "plan.yml").read_text())["all"]
+        return {**data["vars"], **data["hosts"][TARGET]}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -88,9 +90,15 @@ class Scenario:
         path = self.folder / "inventory" / "group_vars" / "all"
         return dict(yaml.safe_load(path.read_text()))
 
-    def container(self, host: str = "host1") -> str:
-        """Name of a host's container."""
-        return f"collab-molecule-{self.name.replace('_', '-')}-{host}"
+    @property
+    def container(self) -> str:
+        """Name of the host's container."""
+        return CONTAINER
+
+    @property
+    def address(self) -> str:
+        """IPv4 address of the host."""
+        return str(self.variables["ansible_host"])
 
 
 @pytest.fixture(scope="session")
@@ -105,9 +113,9 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture(scope="session")
-def host(scenario: Scenario) -> Host:
+def host() -> Host:
     """Return the host that the role was deployed to, with root's rights."""
-    return testinfra.get_host(f"docker://{scenario.container()}")
+    return testinfra.get_host(f"docker://{CONTAINER}")
 
 
 @pytest.fixture(scope="session")

@@ -1,133 +1,123 @@
-"""Hosts and inventory of a role's scenario.
+"""Hosts and inventory of a role's scenario, in a lab of its own.
 
 usage: scenario.py create|destroy SCENARIO FOLDER
 
-``create`` starts two Debian hosts: ``host1`` with the packages that a deploy installs, and ``bare`` without them. The
-variables come from the plan of a site, as in a deploy, so that a role is tested with what the plan gives it.
+``create`` gives a fresh ``host2`` that has the packages of a deploy, beside ``host1`` without them, which is only ever
+looked at in check mode. Variables come from the plan of a site that ``init`` made, so that a role is tested with what a
+deploy gives it. ``destroy`` removes the lab, or, while COLLAB_MOLECULE_KEEP is set, only host2.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
-import subprocess
+import dataclasses
+import os
+import secrets as random
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from docker.errors import NotFound
 
 from collab_stack import catalogue, plan
+from collab_stack.lab import Lab, Progress, cgroups
+from collab_stack.operations import artifacts, images, init
 from collab_stack.runner import inventory
-from collab_stack.site import Host, Hosts, Lock, Site, SiteConfig
+from collab_stack.site import Hosts, Site, load, secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collab_stack.lab.state import State
 
-HOSTS: Final = {"host1": "collab-lab/host-packages:dev", "bare": "collab-lab/host:dev"}
-GROUPS: Final = ("edge", "nextcloud", "sso", "database", "cache")
-LOGIN: Final = "operator"
-SITE: Final = Path(__file__).with_name("site.yml")
-
-
-def container(scenario: str, host: str) -> str:
-    """Return the name of a host's container."""
-    return f"collab-molecule-{scenario.replace('_', '-')}-{host}"
+LAB: Final = "molecule"
+BARE, TARGET = "host1", "host2"
+WITH_IMAGES: Final = frozenset({"docker", "container_service", "keycloak", "sso", "nextcloud", "web"})
+"""Roles that run containers, or stand on one that does. Building the images takes minutes, once."""
 
 
-def docker(*words: str, text: str | None = None) -> str:
-    """Run Docker's client and return what it says."""
-    done = subprocess.run(["docker", *words], input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"docker {' '.join(words)}: {done.stderr.strip()}")
-    return done.stdout.strip()
+def log(text: str) -> None:
+    """Say something; Ansible shows it when the task fails."""
+    sys.stdout.write(f"{text}\n")
 
 
-def start(name: str, host: str, image: str, public_key: str) -> str:
-    """Start a host and return its address. The flags are those of the lab's hosts."""
-    volumes = {f"{name}-docker": "/var/lib/docker", f"{name}-containerd": "/var/lib/containerd"}
-    options = ["--cgroupns=host", "-v", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
-    for capability in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"):
-        options += ["--cap-add", capability]
-    for option in ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"):
-        options += ["--security-opt", option]
-    for mount in ("/run", "/run/lock", "/tmp:exec,mode=1777"):  # noqa: S108 - inside the container
-        options += ["--tmpfs", mount]
-    for volume, path in volumes.items():
-        options += ["-v", f"{volume}:{path}"]
-    docker("run", "-d", "--name", name, "--hostname", host, *options, image)
-    script = (
-        f"install -d -m 700 -o {LOGIN} -g {LOGIN}s /home/{LOGIN}/.ssh && "
-        f"install -m 600 -o {LOGIN} -g {LOGIN}s /dev/stdin /home/{LOGIN}/.ssh/authorized_keys"
-    )
-    docker("exec", "-i", name, "sh", "-c", script, text=public_key)
-    docker("exec", name, "sh", "-c", "until systemctl is-system-running --wait | grep -Eq 'running|degraded'; do sleep 0.2; done")
-    return docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name)
+def make_site(lab: Lab) -> Path:
+    """Return the lab's site, which has everything on the target; made once per lab, as ``collab-stack init`` does."""
+    folder = lab.state.folder
+    directory = folder / "site"
+    if directory.exists():
+        return directory
+    example = lab.write_site(folder / "example")
+    data = yaml.safe_load((example / "hosts.yml").read_text())
+    for group in data["all"]["children"].values():
+        group["hosts"] = {TARGET: None}
+    (example / "hosts.yml").write_text(yaml.safe_dump(data))
+    password = folder / "vault-password"
+    password.write_text(random.token_hex(16))
+    password.chmod(0o600)
+    return init.init(directory, "agency.example", str(example), password).directory
 
 
-def make_key(folder: Path) -> str:
-    """Make the operator's SSH key and return its public half."""
-    key = folder / "id_ed25519"
-    if not key.exists():
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    return key.with_suffix(".pub").read_text()
+def locked(directory: Path) -> Site:
+    """Return the site with the digests that the lab's registry has, as ``collab-stack images lock`` writes them."""
+    site = load(directory)
+    images.lock(site, images.needed(site, catalogue.load(), plan.build(site, catalogue.load())))
+    return load(directory)
 
 
-def site(name: str, address: str, connection: Mapping[str, object]) -> Site:
-    """Return a site with all its services on one host."""
-    text = SITE.read_text().replace("NETWORK", address.rsplit(".", 1)[0])
-    config = SiteConfig.model_validate(yaml.safe_load(text))
-    hosts = Hosts({name: Host(name, address, dict(connection))}, {group: (name,) for group in GROUPS})
-    return Site(SITE.parent, config, hosts, Lock())
-
-
-def make_secrets(names: frozenset[str]) -> dict[str, str]:
-    """Return a value for each secret that a plan names."""
-    values = {name: secrets.token_hex(16) for name in sorted(names)}
-    key = ec.generate_private_key(ec.SECP256R1())
-    values["internal_ca_key"] = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    return values
-
-
-def inventories(folder: Path, addresses: Mapping[str, str]) -> None:
-    """Write an inventory for each host. Molecule reads host1's only; the test of check mode reads bare's."""
-    kept = folder / "secrets.json"
-    for host, address in addresses.items():
-        connection: dict[str, Any] = {
-            "ansible_host": address,
-            "ansible_user": LOGIN,
-            "ansible_become_password": LOGIN,
-            "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-        }
-        planned = plan.build(site(host, address, connection), catalogue.load())
-        if not kept.exists():
-            kept.write_text(json.dumps({"collab_secrets": make_secrets(planned.secrets)}))
-        data = inventory.build(planned, {host: connection}, json.loads(kept.read_text()))
-        path = folder / "inventory" / "plan.yml" if host == "host1" else folder / f"{host}.yml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump(data))
+def write_inventory(lab: Lab, site: Site, host: str, password: bytes, target: Path) -> None:
+    """Write the inventory that a deploy to one host would use, with the secrets in it."""
+    known = site.hosts.hosts[host]
+    alone = Hosts({host: known}, {group: (host,) for group in site.hosts.groups})
+    planned = plan.build(dataclasses.replace(site, hosts=alone), catalogue.load())
+    common = {
+        "collab_secrets": secrets.load(site.directory, password) | lab.site_secrets(),
+        "collab_site_dir": str(site.directory),
+        "nextcloud_archives_dir": str(artifacts.cache()),
+    }
+    target.parent.mkdir(exist_ok=True)
+    target.touch(mode=0o600)
+    target.write_text(yaml.safe_dump(inventory.build(planned, {host: known.variables}, common)))
 
 
 def create(scenario: str, folder: Path) -> None:
     """Start the hosts and write what Ansible and the tests need to reach them."""
-    public_key = make_key(folder)
-    addresses = {host: start(container(scenario, host), host, image, public_key) for host, image in HOSTS.items()}
-    (folder / "ssh_config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n")
-    inventories(folder, addresses)
+    lab = Lab(LAB, Progress(log))
+    with_images = scenario in WITH_IMAGES
+    if not lab.exists() or TARGET not in lab.state.layout.hosts:
+        lab.up(hosts=1, applications_too=False)
+        lab.up(hosts=2, packages=True, applications_too=False)
+    directory = make_site(lab)
+    remove_target(lab)
+    memory = lab.up(hosts=2, packages=True, site=directory, applications_too=with_images)
+    site = locked(directory) if with_images else load(directory)
+    password = (memory.folder / "vault-password").read_bytes()
+    write_inventory(lab, site, TARGET, password, folder / "inventory" / "plan.yml")
+    write_inventory(lab, site, BARE, password, folder / "bare.yml")
+    (folder / "ssh_config").write_text(f"StrictHostKeyChecking yes\nUserKnownHostsFile {memory.known_hosts}\n")
 
 
-def destroy(scenario: str, folder: Path) -> None:
+def remove_target(lab: Lab) -> None:
+    """Remove the target with its data, so that the next ``up`` makes it anew."""
+    memory: State = lab.state
+    try:
+        container = lab.client.containers.get(memory.layout.container(TARGET))
+    except NotFound:
+        return
+    inner = cgroups.inner_ids(lab.client, container, memory.layout.volume(f"{TARGET}-docker"))
+    container.remove(force=True, v=True)
+    for kind in ("docker", "containerd"):
+        lab.client.volumes.get(memory.layout.volume(f"{TARGET}-{kind}")).remove(force=True)
+    cgroups.remove({str(container.id), *inner})
+
+
+def destroy(_scenario: str, folder: Path) -> None:
     """Remove the hosts, and what a run has left in the folder."""
-    for host in HOSTS:
-        name = container(scenario, host)
-        subprocess.run(["docker", "rm", "-f", name], capture_output=True, check=False)
-        subprocess.run(["docker", "volume", "rm", "-f", f"{name}-docker", f"{name}-containerd"], capture_output=True, check=False)
-    for left in ("record.jsonl", "secrets.json", "inventory/plan.yml", "bare.yml", "id_ed25519", "id_ed25519.pub"):
-        (folder / left).unlink(missing_ok=True)
+    lab = Lab(LAB, Progress(log))
+    if lab.exists() and os.environ.get("COLLAB_MOLECULE_KEEP"):
+        remove_target(lab)
+    elif lab.exists():
+        lab.down(keep_cache=True)
+    for name in ("record.jsonl", "inventory/plan.yml", "bare.yml", "ssh_config"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def main() -> None:
