@@ -47,8 +47,11 @@ class Bench:
         check: bool = False,
         verbosity: int = 0,
         extra: tuple[str, ...] = (),
+        roles: tuple[str, ...] = (),
     ) -> Outcome:
         play = {"hosts": "one", "gather_facts": False, "tasks": tasks, "handlers": list(handlers)}
+        if roles:
+            play["roles"] = list(roles)  # found beside the playbook
         (self.path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         run = Playbook(
             playbook=str(self.path / "play.yml"),
@@ -244,3 +247,16 @@ def test_a_broken_playbook_gives_ansibles_own_error(bench: Bench) -> None:
     outcome = bench.run([{"name": "nothing of that name", "ansible.builtin.no_such_module": {}}])
     assert not outcome.ok
     assert "no_such_module" in outcome.complaint
+
+
+def test_what_a_role_includes_is_its_own_work(bench: Bench) -> None:
+    roles = bench.path / "roles"
+    for name, tasks in {
+        "application": [{"name": "include", "ansible.builtin.include_role": {"name": "shared"}}],
+        "shared": [{"name": "look", "ansible.builtin.stat": {"path": "/"}}],
+    }.items():
+        (roles / name / "tasks").mkdir(parents=True)
+        (roles / name / "tasks" / "main.yml").write_text(yaml.safe_dump(tasks))
+    outcome = bench.run([], roles=("application",))
+    assert outcome.ok
+    assert outcome.summary.remote_by_role == {"application": 1}

@@ -69,6 +69,7 @@ class CallbackModule(CallbackBase):
         """Tell a play; from here on the secrets are known and masked."""
         manager = play.get_variable_manager()
         self._secrets = masked(manager.extra_vars.get("collab_secrets"))
+        _Play.roles = tuple(role.get_name() for role in play.get_roles())
         self._emit("play", name=play.get_name())
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's signature
@@ -147,9 +148,19 @@ def count_modules(emit: Callable[..., None]) -> None:
     ActionBase._execute_module = counted
 
 
+class _Play:
+    """The play that runs, as workers know it too: they are forked from it."""
+
+    roles: tuple[str, ...] = ()
+
+
 def about(task: Task) -> dict[str, Any]:
-    """Return which task of which role this is."""
-    role = task._role.get_name() if task._role else ""
+    """Return which task of which role this is.
+
+    What a play's one role includes of another (an application of container_service) is that role's own work.
+    """
+    own = task._role.get_name() if task._role else ""
+    role = _Play.roles[0] if own and len(_Play.roles) == 1 else own
     return {"role": role, "task": task.get_name().split(" : ")[-1], "action": task.resolved_action or task.action}
 
 
