@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
@@ -17,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from collab_stack.probes.model import ProbeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from urllib3.connectionpool import HTTPConnectionPool
 
@@ -31,28 +33,34 @@ Content = dict[str, str] | str | None
 AGENT: Final = "collab-stack-probe"
 
 
+class UnknownNameError(ProbeError, OSError):
+    """A name that nobody knows: like any connection that cannot be made."""
+
+
 def site_resolver(resolvers: Sequence[str]) -> Callable[[str], Sequence[str]]:
     """Return a function that asks the site's resolvers for a name's addresses, IPv4 first.
 
     :param resolvers: their IP addresses.
     """
     import dns.exception  # noqa: PLC0415 - 0.1 s that only a real run pays
-    import dns.resolver  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415 - the same
 
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = list(resolvers)
-    resolver.timeout, resolver.lifetime = 1.5, 4.0
+    resolver.timeout, resolver.lifetime = 1.0, 3.0
 
     def resolve(name: str) -> Sequence[str]:
         found: list[str] = []
         for kind in ("A", "AAAA"):
             try:
-                found += [str(record) for record in resolver.resolve(name, kind, search=False)]
+                found += [str(record) for record in resolver.resolve(f"{name}.", kind)]
             except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
                 continue
-            except dns.exception.DNSException as error:
-                raise ProbeError(
-                    f"the resolvers {', '.join(resolvers)} do not answer for {name}: {error}",
+            except (dns.exception.DNSException, OSError) as error:
+                silent = isinstance(error, dns.exception.Timeout)
+                what = "do not answer" if silent else f"refuse to say ({type(error).__name__})"
+                raise UnknownNameError(
+                    f"the resolvers {', '.join(resolvers)} {what}: {name}",
                     "see whether this machine reaches the resolvers of dns.resolvers in site.yml",
                 ) from error
         return found
@@ -88,7 +96,8 @@ class Web:
 
     def __init__(self, resolve: Callable[[str], Sequence[str]], trusted: Sequence[str]) -> None:
         self._resolve, self._trusted = resolve, "\n".join(trusted)
-        self._known: dict[str, Sequence[str]] = {}
+        self._known: dict[str, Future[Sequence[str]]] = {}
+        self._silent: set[tuple[str, int]] = set()
         self._lock = Lock()
         self.context = self.tls_context()
 
@@ -100,16 +109,21 @@ class Web:
         return context
 
     def addresses(self, name: str) -> Sequence[str]:
-        """Return a name's addresses.
+        """Return a name's addresses; each name is asked for once.
 
-        :raises ProbeError: when it has none, or nobody answers.
+        :raises UnknownNameError: when it has none, or nobody answers.
         """
         with self._lock:
-            if name not in self._known:
-                self._known[name] = self._resolve(name)
-            found = self._known[name]
+            mine = name not in self._known
+            answer = self._known.setdefault(name, Future())
+        if mine:
+            try:
+                answer.set_result(self._resolve(name))
+            except UnknownNameError as error:
+                answer.set_exception(error)
+        found = answer.result()
         if not found:
-            raise ProbeError(
+            raise UnknownNameError(
                 f"the site's resolvers know no address for {name}",
                 "create the records that `collab-stack plan --dns` prints",
             )
@@ -137,7 +151,23 @@ class Web:
 
     def socket(self, name: str, port: int) -> socket.socket:
         """Return a TCP connection to the first address of a name; the caller closes it."""
-        return socket.create_connection((self.addresses(name)[0], port), timeout=CONNECT_SECONDS)
+        with self.knocking(name, port) as address:
+            return socket.create_connection((address, port), timeout=CONNECT_SECONDS)
+
+    @contextmanager
+    def knocking(self, name: str, port: int) -> Iterator[str]:
+        """Yield the address to connect to, and remember when nobody opens: the next one then need not wait as long.
+
+        :raises TimeoutError: when that was so before.
+        """
+        address = self.addresses(name)[0]
+        if (address, port) in self._silent:
+            raise TimeoutError(f"{address}:{port} does not answer")
+        try:
+            yield address
+        except (TimeoutError, requests.ConnectTimeout) as error:
+            self._silent.add((address, port))
+            raise TimeoutError(f"{address}:{port} does not answer") from error
 
 
 class Session:
@@ -156,22 +186,23 @@ class Session:
 
         :param content: ``params`` for the query, ``data`` for the body.
         :raises OSError: when there is no answer or the certificate does not verify.
-        :raises ProbeError: when the name is not known.
+        :raises UnknownNameError: when the name is not known.
         """
         parts = urlsplit(url)
         prefix = f"{parts.scheme}://{parts.netloc}/"
-        if prefix not in self._requests.adapters:
-            address = self._web.addresses(parts.hostname or "")[0]
-            self._requests.mount(prefix, _Pinned(address, self._web.context))
-        return self._requests.request(
-            method,
-            url,
-            params=content.get("params"),
-            data=content.get("data"),
-            headers={"Host": parts.netloc} | dict(headers or {}),
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
-        )
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        with self._web.knocking(parts.hostname or "", port) as address:
+            if prefix not in self._requests.adapters:
+                self._requests.mount(prefix, _Pinned(address, self._web.context))
+            return self._requests.request(
+                method,
+                url,
+                params=content.get("params"),
+                data=content.get("data"),
+                headers={"Host": parts.netloc} | dict(headers or {}),
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+            )
 
     def close(self) -> None:
         """Close the connections."""
