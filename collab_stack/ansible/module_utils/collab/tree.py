@@ -110,12 +110,15 @@ def with_block(path: str, content: str) -> bytes:
     found = observe(path)
     lines = found.content.decode("utf-8", "surrogateescape").splitlines(keepends=True)
     marks = [index for index, line in enumerate(lines) if line.strip() in (BLOCK_BEGIN, BLOCK_END)]
-    if marks:
-        del lines[marks[0] : marks[-1] + 1]  # a lone mark goes, what stands around it stays
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    block = "".join(f"{line}\n" for line in (BLOCK_BEGIN, *content.splitlines(), BLOCK_END))
-    return ("".join(lines) + block).encode("utf-8", "surrogateescape")
+    block = [f"{line}\n" for line in (BLOCK_BEGIN, *content.splitlines(), BLOCK_END)]
+    if len(marks) == 2 and lines[marks[0]].strip() == BLOCK_BEGIN:
+        lines[marks[0] : marks[1] + 1] = block
+    else:  # a damaged pair of marks goes, what stands around it stays
+        lines = [line for index, line in enumerate(lines) if index not in marks]
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines += block
+    return "".join(lines).encode("utf-8", "surrogateescape")
 
 
 def refuse_foreign_links(path: str) -> None:
