@@ -100,12 +100,12 @@ def test_roles_and_modules_never_import_the_package() -> None:
 
 
 def test_the_plan_does_no_input_or_output() -> None:
-    doing = {"os", "pathlib", "socket", "subprocess", "requests", "time", "random", "tempfile", "shutil"}
+    doing = {"os", "socket", "subprocess", "requests", "time", "random", "tempfile", "shutil"}
     found = [
         f"{file.name}:{line}: {module}"
         for file in (ROOT / "plan").rglob("*.py")
         for line, module in imported(file)
-        if module.split(".")[0] in doing
+        if module.split(".")[0] in doing or module == "pathlib.Path"  # a pure path touches nothing
     ]
     assert found == []
 
