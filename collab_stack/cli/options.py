@@ -49,7 +49,7 @@ _VAULT = click.option(
     envvar="COLLAB_VAULT_PASSWORD_FILE",
     default=None,
     metavar="FILE",
-    help="A file, or an executable that prints it (default: COLLAB_VAULT_PASSWORD_FILE, or the keyring).",
+    help="A file, or an executable that prints it (default: COLLAB_VAULT_PASSWORD_FILE, init's file, the keyring).",
 )
 
 

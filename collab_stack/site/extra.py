@@ -23,7 +23,12 @@ _PUBLIC: Final = "site.yml is in clear and in version control: a secret has no p
 
 def check(config: SiteConfig, tree: Node) -> list[Finding]:
     """Return the versions that the catalogue does not know, and the names that upstream does not."""
-    return [*_versions(config, tree), *_environments(config, tree), *_settings(config, tree)]
+    return [
+        *_versions(config, tree),
+        *_environments(config, tree),
+        *_servers(config, tree),
+        *_settings(config, tree),
+    ]
 
 
 def _finding(tree: Node, path: Path, message: str, mend: str) -> Finding:
@@ -61,6 +66,23 @@ def _environments(config: SiteConfig, tree: Node) -> Iterator[Finding]:
             elif not known.knows(name):
                 mend = suggestion(name, known.names)
                 yield _finding(tree, path, f"the image of {service} does not read `{name}`", mend)
+
+
+def _servers(config: SiteConfig, tree: Node) -> Iterator[Finding]:
+    servers = {
+        "postgresql": config.services.postgresql.extra.settings,
+        "valkey": config.services.valkey.extra.settings,
+    }
+    for service, settings in servers.items():
+        for name in settings:
+            known = contract.server_settings(service)
+            path = ("services", service, "extra", "settings", name)
+            if name in known.decided:
+                yield _finding(tree, path, f"the stack decides `{name}` itself", "remove it")
+            elif name in known.secret:
+                yield _finding(tree, path, f"`{name}` is a secret", _PUBLIC)
+            elif not known.knows(name):
+                yield _finding(tree, path, f"{service} has no setting `{name}`", suggestion(name, known.names))
 
 
 def _settings(config: SiteConfig, tree: Node) -> Iterator[Finding]:

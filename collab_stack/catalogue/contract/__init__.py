@@ -34,6 +34,26 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """The settings of a server that Debian ships.
+
+    :param names: what its configuration file may hold and an agency may set.
+    :param prefixes: what begins with one of these belongs to an extension.
+    :param decided: what the stack decides itself: another value would break what the plan has derived.
+    :param secret: what holds a secret, or a command that prints one.
+    """
+
+    names: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    decided: frozenset[str]
+    secret: frozenset[str]
+
+    def knows(self, name: str) -> bool:
+        """Say whether an agency may set it."""
+        return name in self.names or any(name.startswith(prefix) for prefix in self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
 class SystemSettings:
     """The system settings of Nextcloud.
 
@@ -50,6 +70,15 @@ def environment(component: str) -> Environment:
     """Return what the image of ``keycloak`` or ``nextcloud`` reads."""
     raw = _read(f"{component}-environment.json")
     return Environment(tuple(raw["names"]), tuple(raw["prefixes"]), frozenset(raw["secret"]))
+
+
+@cache
+def server_settings(component: str) -> ServerSettings:
+    """Return what ``postgresql`` or ``valkey`` may be told."""
+    raw = _read(f"{component}-settings.json")
+    return ServerSettings(
+        tuple(raw["names"]), tuple(raw["prefixes"]), frozenset(raw["decided"]), frozenset(raw["secret"])
+    )
 
 
 @cache
