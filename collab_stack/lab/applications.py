@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Choice = Literal["auto", "standins", "upstream"]
 
+_HTTPS: Final = 443
 _REGISTRY_SECONDS: Final = 3.0
 _ARCHIVE_SECONDS: Final = 5.0
 _REAL: Final = frozenset({"keycloak"})
@@ -50,6 +52,12 @@ class Image:
         """Name and tag without the registry, as the lab's own registry has it."""
         return self.upstream.split("/", 1)[1]
 
+    @property
+    def source(self) -> str:
+        """Where it is pulled from: upstream, or the registry that ``COLLAB_LAB_REGISTRY`` names as its mirror."""
+        mirror = os.environ.get("COLLAB_LAB_REGISTRY")
+        return f"{mirror}/{self.path}" if mirror else self.upstream
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -66,6 +74,17 @@ class Archive:
     def path(self) -> str:
         """Its file name, under which the lab's archive server has it."""
         return urlsplit(self.upstream).path.rsplit("/", 1)[1]
+
+    @property
+    def source(self) -> str:
+        """Where it is downloaded from: upstream, or the folder that ``COLLAB_LAB_ARTIFACTS`` names as its mirror."""
+        mirror = os.environ.get("COLLAB_LAB_ARTIFACTS")
+        return f"{mirror.rstrip('/')}/{self.path}" if mirror else self.upstream
+
+    @property
+    def is_upstream(self) -> bool:
+        """Whether it comes from upstream itself; a mirror may hold a stand-in."""
+        return self.source == self.upstream
 
 
 def images() -> tuple[Image, ...]:
@@ -110,7 +129,7 @@ def decide(choice: Choice) -> Literal["standins", "upstream"]:
     :raises LabError: when what was asked for, or anything at all, cannot be had.
     """
     if choice != "standins":
-        silent = [host for host in _registries() if not debian.reachable(host, 443, _REGISTRY_SECONDS)]
+        silent = [host for host, port in _registries() if not debian.reachable(host, port, _REGISTRY_SECONDS)]
         if not silent:
             return "upstream"
         if choice == "upstream":
@@ -128,9 +147,11 @@ def decide(choice: Choice) -> Literal["standins", "upstream"]:
     return "standins"
 
 
-def _registries() -> tuple[str, ...]:
-    hosts = {image.upstream.split("/", 1)[0] for image in images()}
-    return tuple(sorted("registry-1.docker.io" if host == "docker.io" else host for host in hosts))
+def _registries() -> tuple[tuple[str, int], ...]:
+    """Return host and port of every registry that images are pulled from."""
+    names = {image.source.split("/", 1)[0] for image in images()}
+    parts = [("registry-1.docker.io" if name == "docker.io" else name).partition(":") for name in sorted(names)]
+    return tuple((host, int(port or _HTTPS)) for host, _, port in parts)
 
 
 def recipe(image: Image, base: str, progress: Progress) -> Recipe | None:
@@ -210,11 +231,11 @@ def archive_bytes(archive: Archive, chosen: Literal["standins", "upstream"]) -> 
     """
     if chosen == "upstream":
         try:
-            answer = requests.get(archive.upstream, timeout=_ARCHIVE_SECONDS)
+            answer = requests.get(archive.source, timeout=_ARCHIVE_SECONDS)
             answer.raise_for_status()
         except requests.RequestException as error:
             raise LabError(
-                f"{archive.upstream} cannot be downloaded: {error}",
+                f"{archive.source} cannot be downloaded: {error}",
                 mend="collab-stack lab up --images standins, from a checkout",
                 code="lab-archive",
             ) from error

@@ -75,6 +75,11 @@ def exists(client: DockerClient, tag: str) -> bool:
     return True
 
 
+def built_here(client: DockerClient, tag: str) -> bool:
+    """Say whether a lab built an image; its label goes with it through every registry."""
+    return f"{LABEL}.recipe" in client.images.get(tag).labels
+
+
 def build(client: DockerClient, recipe: Recipe, progress: Progress) -> str:
     """Return the tag of a recipe's image, built when it is not there.
 

@@ -16,6 +16,7 @@ from collab_stack.lab import (
     cgroups,
     containers,
     debian,
+    directory,
     engine,
     example,
     images,
@@ -114,7 +115,7 @@ class Lab:
             memory = self._remember(hosts, site, packages)
             with ThreadPoolExecutor(_WORKERS) as pool:
                 base = images.base(self.client, self._progress)
-                chosen = applications.decide(choice) if applications_too else "standins"
+                chosen = self._decide(memory, choice) if applications_too else "standins"
                 wanted = applications.images() if applications_too else ()
                 obtaining = {
                     image: pool.submit(registry.obtain, self.client, image, chosen, base, self._progress)
@@ -126,6 +127,15 @@ class Lab:
                 self._fill(memory, chosen, tags)
             memory.save()
         return memory
+
+    def _decide(self, memory: State, choice: Choice) -> Literal["standins", "upstream"]:
+        """Return which images the lab takes: with ``auto`` those that it has, once it has any."""
+        if choice == "auto" and memory.images in {"standins", "upstream"}:
+            return "upstream" if memory.images == "upstream" else "standins"
+        chosen = applications.decide(choice)
+        where = "upstream's" if chosen == "upstream" else "built from this checkout, with stand-ins"
+        self._progress.line(f"  images of the applications: {where}")
+        return chosen
 
     def _remember(self, hosts: int | None, site: Path | None, packages: bool) -> State:
         memory = state.load(self.name) or state.create(self.name, hosts or 1, network.indexes_in_use(self.client))
@@ -284,14 +294,5 @@ class Lab:
         return [mail for mail in output.split("\0") if mail.strip()] if code == 0 else []
 
     def directory(self, ldif: str) -> None:
-        """Change the directory by LDIF, as its administrator.
-
-        :raises LabError: when slapd refuses.
-        """
-        container = machines.find(self.client, self.state.layout, "infra")
-        if container is not None:
-            container.put_archive("/", machines.pack({"/etc/lab/directory/change.ldif": infra.File(ldif, mode=0o600)}))
-        change = ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///", "-f", "/etc/lab/directory/change.ldif"]
-        code, output = self.execute("infra", *change)
-        if code:
-            raise LabError(f"the directory refused a change: {output.strip()}", mend="mend the LDIF", code="lab-ldap")
+        """Change the directory by LDIF, as its administrator; ``LabError`` when slapd refuses."""
+        directory.change(self.client, self.state.layout, ldif)

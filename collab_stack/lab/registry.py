@@ -30,9 +30,10 @@ def obtain(
 ) -> str | None:
     """Return the engine's tag of an application's image, pulled or built; None when the checkout does not have it."""
     if chosen == "upstream":
-        with progress.step(f"pull {image.upstream}"):
-            client.images.pull(image.upstream)
-        return image.upstream
+        if not images.exists(client, image.source):
+            with progress.step(f"pull {image.source}"):
+                client.images.pull(image.source)
+        return image.source
     recipe = applications.recipe(image, base, progress)
     return images.build(client, recipe, progress) if recipe is not None else None
 
@@ -43,6 +44,9 @@ def load(client: DockerClient, state: State, wanted: dict[str, str], progress: P
     :param wanted: path and tag in the registry -> tag in the engine.
     """
     for path, tag in wanted.items():
+        image = next(one for one in applications.images() if one.path == path)
+        standin = images.built_here(client, tag) and not applications.is_real(image.component)
+        _note(state, image.component, image.version, genuine=not standin)
         identity = str(client.images.get(tag).id)
         known, _, digest = state.loaded.get(path, "").partition(" ")
         if known == identity and _digest(state, path) == digest:
@@ -51,6 +55,11 @@ def load(client: DockerClient, state: State, wanted: dict[str, str], progress: P
             _push(client, state, path, tag)
         state.loaded[path] = f"{identity} {_digest(state, path)}"
         state.save()
+
+
+def _note(state: State, component: str, version: str, *, genuine: bool) -> None:
+    """Remember whether a version of a component is upstream's own software or a stand-in's."""
+    state.played[f"{component} {version}"] = "real" if genuine else "standin"
 
 
 def _push(client: DockerClient, state: State, path: str, tag: str) -> None:
@@ -100,5 +109,6 @@ def serve_archives(
         container = machines.find(client, state.layout, "infra")
         if container is not None:
             container.put_archive("/", machines.pack({f"/srv/artifacts/{archive.path}": infra.File(content)}))
+        _note(state, archive.component, archive.version, genuine=chosen == "upstream" and archive.is_upstream)
         state.artifacts[archive.component] = f"https://{state.layout.fqdn('artifacts')}/{archive.path}"
     state.save()

@@ -36,6 +36,7 @@ class State:
     :param people: uid -> password.
     :param images: "upstream" or "standins", as decided when the images were made.
     :param loaded: reference in the lab's registry -> digest there.
+    :param played: component and version -> "real" or "standin", for what the registry and archive server hold.
     :param artifacts: component -> URL of its archive in the lab.
     :param site: the site that the lab serves the names of, when one was given.
     """
@@ -50,6 +51,7 @@ class State:
     hosts_image: str = "host"
     images: str = ""
     loaded: dict[str, str] = field(default_factory=dict)
+    played: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, str] = field(default_factory=dict)
     site: str | None = None
 
@@ -72,10 +74,6 @@ class State:
     def known_hosts(self) -> Path:
         """The hosts' SSH keys, in OpenSSH's form."""
         return self.folder / "known_hosts"
-
-    def serves(self, component: str) -> bool:
-        """Say whether the lab's archive server has a component's archive."""
-        return component in self.artifacts
 
     def save(self) -> None:
         """Write the memory; a reader sees the old or the new one."""
@@ -156,6 +154,11 @@ def create(name: str, host_count: int, taken: Collection[int]) -> State:
     :param taken: numbers that labs of other users of this machine have.
     :raises LabError: when all numbers are taken.
     """
+    with _file_lock(root() / ".create.lock"):
+        return _create(name, host_count, taken)
+
+
+def _create(name: str, host_count: int, taken: Collection[int]) -> State:
     mine = [state.index for state in (load(other) for other in names()) if state is not None]
     free = sorted(set(range(MOST_LABS)) - set(taken) - set(mine))
     if not free:
@@ -180,6 +183,14 @@ def create(name: str, host_count: int, taken: Collection[int]) -> State:
 def forget(name: str) -> None:
     """Remove a lab's memory."""
     shutil.rmtree(root() / name, ignore_errors=True)
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

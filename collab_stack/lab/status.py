@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from collab_stack.lab import applications, machines, people, state
+from collab_stack.lab import machines, people, state
 from collab_stack.lab.layout import OPERATOR
 from collab_stack.plan.definitions import SERVICES
 
@@ -52,14 +52,9 @@ def _running(client: DockerClient, memory: State, short: str) -> bool:
 
 def played(memory: State) -> tuple[list[str], list[str]]:
     """Return what runs upstream's own software, and what a stand-in plays; each with its version."""
-    real: list[str] = list(_DEBIAN)
-    standins: list[str] = []
-    loaded = [f"{item.component} {item.version}" for item in applications.images() if item.path in memory.loaded]
-    served = [f"{item.component} {item.version}" for item in applications.archives() if memory.serves(item.component)]
-    for text in (*loaded, *served):
-        genuine = memory.images == "upstream" or applications.is_real(text.split()[0])
-        (real if genuine else standins).append(text)
-    return real, standins
+    real = [text for text, how in memory.played.items() if how == "real"]
+    standins = [text for text, how in memory.played.items() if how == "standin"]
+    return [*_DEBIAN, *real], standins
 
 
 def ca_bundle(memory: State) -> Path:

@@ -73,8 +73,26 @@ def test_where_registries_answer_upstream_is_taken(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(debian, "reachable", reachable)
     assert applications.decide("auto") == "upstream"
-    assert asked == ["quay.io", "registry-1.docker.io"]
+    assert set(asked) == {"quay.io", "registry-1.docker.io"}
     assert applications.decide("standins") == "standins"
+
+
+def test_a_mirror_stands_in_for_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLLAB_LAB_REGISTRY", "127.0.0.1:5001")
+    monkeypatch.setenv("COLLAB_LAB_ARTIFACTS", "http://mirror.agency.example/archives/")
+    asked: list[tuple[str, int]] = []
+
+    def reachable(host: str, port: int, *_: object) -> bool:
+        asked.append((host, port))
+        return True
+
+    monkeypatch.setattr(debian, "reachable", reachable)
+    assert applications.decide("upstream") == "upstream"
+    assert set(asked) == {("127.0.0.1", 5001)}
+    assert {image.source for image in applications.images()} >= {f"127.0.0.1:5001/{applications.images()[0].path}"}
+    archive = applications.archives()[0]
+    assert archive.source == f"http://mirror.agency.example/archives/{archive.path}"
+    assert not archive.is_upstream  # it may be a stand-in's
 
 
 def test_a_distribution_that_is_not_what_it_was_is_refused_and_deleted(tmp_path: Path) -> None:
