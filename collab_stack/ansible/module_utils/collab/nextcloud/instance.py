@@ -69,6 +69,15 @@ class Instance:
         if fresh:
             self._installation.complete()
             self._occ.call("maintenance:repair", "--include-expensive", seconds=LONG_SECONDS)
+        self._jobs(actual)
+
+    def _jobs(self, actual: dict[str, Any]) -> None:
+        # The first run takes longest; without it, checks call the jobs dead until the timer comes round.
+        if "lastcron" not in actual.get("apps", {}).get("core", {}):
+            run = ["php", "-f", "/var/www/html/cron.php"]
+            self._do(
+                Change("background jobs", "never run", "run"), lambda: self._occ.execute(run, seconds=LONG_SECONDS)
+            )
 
     def result(self) -> dict[str, Any]:
         """Return what the module reports."""
