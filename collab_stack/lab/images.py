@@ -8,7 +8,7 @@ import io
 import os
 import tarfile
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -149,14 +149,11 @@ def base(client: DockerClient, progress: Progress) -> str:
 
 
 def remove_all(client: DockerClient) -> None:
-    """Remove every image that a lab built; one that something else still uses stays."""
+    """Remove every image that a lab built, stages without a name too; one that something still uses stays."""
     for image in client.images.list(filters={"label": f"{LABEL}.recipe"}):
-        for tag in image.tags:
-            if tag.startswith(f"{PREFIX}/"):
-                try:
-                    client.images.remove(tag)
-                except APIError:
-                    continue
+        for name in [tag for tag in image.tags if tag.startswith(f"{PREFIX}/")] or [image.id] * (not image.tags):
+            with suppress(APIError):
+                client.images.remove(str(name))
 
 
 def _pack(recipe: Recipe, target: io.BufferedRandom | tempfile._TemporaryFileWrapper[bytes]) -> None:
