@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_ansible_reads_the_same_password(directory: Path, tmp_path: Path, kind: 
         argv = [str(Path(sys.executable).parent / "ansible-vault"), "view", "--vault-password-file", str(path)]
         result = subprocess.run([*argv, "secrets.yml"], cwd=directory, capture_output=True, text=True, check=False)
     assert result.stdout == "collab_secrets: {}\n", result.stderr
+
+
+def test_ansible_vault_edit_keeps_the_label(directory: Path, tmp_path: Path) -> None:
+    """So the site still finds its password after somebody used Ansible's own editor verb."""
+    given = tmp_path / "given"
+    given.write_text("x\n")
+    argv = [str(Path(sys.executable).parent / "ansible-vault"), "edit", "--vault-password-file", str(given)]
+    environment = os.environ | {"EDITOR": str(script(tmp_path / "editor", 'echo "# edited" >> "$1"'))}
+    subprocess.run([*argv, "secrets.yml"], cwd=directory, env=environment, capture_output=True, check=True)
+    text = (directory / "secrets.yml").read_text()
+    assert vault.decrypt(text, b"x") == b"collab_secrets: {}\n# edited\n"
+    assert password.site_label(directory) == "agency.example-00112233"
 
 
 def test_keyring(directory: Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
