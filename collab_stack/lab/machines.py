@@ -53,11 +53,11 @@ def ensure(client: DockerClient, layout: Layout, spec: Spec, progress: Progress)
         return False
     with progress.step(f"start {spec.short}"):
         container = found or _create(client, layout, spec)
-        _start(container, spec)
+        _start(container, spec, carries_something=found is not None and spec.keeps_data)
     return True
 
 
-def _start(container: Container, spec: Spec) -> None:
+def _start(container: Container, spec: Spec, *, carries_something: bool) -> None:
     try:
         container.start()
     except APIError as error:
@@ -66,7 +66,9 @@ def _start(container: Container, spec: Spec) -> None:
             mend=f"docker logs {container.name}; then the same command again",
             code="lab-container",
         ) from error
-    if spec.systemd:
+    if carries_something:
+        wait_for_ssh(container)  # what was deployed there may take longer, or be what somebody wants to look at
+    elif spec.systemd:
         wait_for_systemd(container)
 
 
@@ -130,6 +132,22 @@ def pack(files: Mapping[str, File]) -> bytes:
             info.mtime = int(time.time())
             archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def wait_for_ssh(container: Container) -> None:
+    """Wait until a machine lets operators in.
+
+    :raises LabError: when it does not in :data:`READY_SECONDS`.
+    """
+    end = time.monotonic() + READY_SECONDS
+    while _execute(container, ["systemctl", "is-active", "--quiet", "ssh"])[0] != 0:
+        if time.monotonic() > end:
+            raise LabError(
+                f"{container.name}: sshd does not start",
+                mend=f"docker exec {container.name} journalctl -b -u ssh",
+                code="lab-container",
+            )
+        time.sleep(0.2)
 
 
 def wait_for_systemd(container: Container) -> str:
