@@ -103,7 +103,9 @@ def probe(
         def reports() -> dict[str, HostReport]:
             return {host: answer.result() for host, answer in answers.items()}
 
-        results = running.run(make_target(site, context, reports), only, said)
+        target = make_target(site, context, reports)
+        stack.callback(target.web.close)
+        results = running.run(target, only, said)
     today = datetime.now(ZoneInfo(site.site.config.time.zone)).date()
     marked = apply(results, accepted, today)
     return Report(

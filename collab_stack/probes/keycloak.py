@@ -61,7 +61,7 @@ class Discovery(_KeycloakProbe):
 
     id = "keycloak.discovery"
     severity = "critical"
-    lane = "login"
+    lane = "keycloak"
     did = "read the discovery document"
     mend = "run `collab-stack deploy --only keycloak,sso`"
 
@@ -88,7 +88,7 @@ class Keys(_KeycloakProbe):
 
     id = "keycloak.keys"
     severity = "critical"
-    lane = "login"
+    lane = "keycloak"
     did = "read the published keys"
     mend = _REALM
 
@@ -133,7 +133,7 @@ class WrongRedirect(_KeycloakProbe):
 
     id = "keycloak.redirect-uri"
     severity = "critical"
-    lane = "login"
+    lane = "keycloak"
     did = "asked to be sent to an address that is not registered"
     mend = f"{_REALM}: a redirect URI of the client is too wide"
 

@@ -221,9 +221,11 @@ class Cron(Probe):
             if found.get("error"):
                 yield Seen("fail", did, found["error"], f"{_LOOK}; see postgresql.tls", host=host)
                 continue
-            age = int(found["now"] - found["last"])
-            saw = f"{age} s ago" if found["last"] else "never"
-            good = bool(found["last"]) and age <= CRON_SECONDS
+            # The first run after a start, of a new Nextcloud too, is up to the timer.
+            waited = found["now"] - max(found["last"], found["since"])
+            ago = f"{found['now'] - found['last']} s ago" if found["last"] else "never"
+            saw = ago if found["last"] >= found["since"] else f"{ago}; up for {found['now'] - found['since']} s"
+            good = waited <= CRON_SECONDS
             yield Seen("pass" if good else "fail", did, saw, "" if good else self.mend, host=host)
 
 

@@ -9,7 +9,8 @@ import socket
 import ssl
 from concurrent.futures import Future
 from contextlib import contextmanager
-from threading import Lock
+from http.cookiejar import DefaultCookiePolicy
+from threading import Lock, local
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
@@ -99,6 +100,8 @@ class Web:
         self._known: dict[str, Future[Sequence[str]]] = {}
         self._silent: set[tuple[str, int]] = set()
         self._lock = Lock()
+        self._own = local()
+        self._opened: list[Session] = []
         self.context = self.tls_context()
 
     def tls_context(self) -> ssl.SSLContext:
@@ -136,9 +139,17 @@ class Web:
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Content
     ) -> requests.Response:
-        """Send one request without cookies (see :meth:`Session.request`)."""
-        with self.session() as session:
-            return session.request(method, url, headers=headers, **content)
+        """Send a request without cookies (see :meth:`Session.request`); those of one thread share connections."""
+        session: Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = Session(self, cookies=False)
+            self._opened.append(session)
+        return session.request(method, url, headers=headers, **content)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for session in self._opened:
+            session.close()
 
     def connect(self, name: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
         """Return a TLS connection to the first address of a name; the caller closes it."""
@@ -173,9 +184,11 @@ class Web:
 class Session:
     """A browser's worth of state: cookies and open connections. Redirects are never followed by themselves."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: Web, *, cookies: bool = True) -> None:
         self._web = web
         self._requests = requests.Session()
+        if not cookies:
+            self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._requests.trust_env = False  # no proxy, no .netrc
         self._requests.headers["User-Agent"] = AGENT
 

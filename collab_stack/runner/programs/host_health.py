@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from typing import Any
 Facts = dict[str, Any]
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)  # PostgreSQL's message that asks for TLS
-NO_RULE = "28000"  # invalid_authorization_specification: no access rule for this host and user
 
 DATABASE_QUERY = """
 SELECT json_build_object(
@@ -34,7 +34,6 @@ SELECT json_build_object(
             WHERE a.client_addr IS NOT NULL AND NOT s.ssl))
 """
 
-UNIT_FIELDS = "Id,LoadState,ActiveState,SubState,NRestarts"
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -63,19 +62,13 @@ def describe(error: Exception) -> str:
 def units(seconds: float, names: list[str]) -> Facts:
     """Return unit -> state. systemctl prints a block per unit, in the order asked for."""
     try:
-        text = run(seconds, ["systemctl", "show", f"--property={UNIT_FIELDS}", "--", *names])
+        text = run(seconds, ["systemctl", "show", "--property=Id,LoadState,ActiveState,SubState", "--", *names])
     except OSError as error:
         return {name: {"active": f"unknown: {error}", "sub": ""} for name in names}
     blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.strip().split("\n\n")]
-    found: Facts = {}
-    for name, block in zip(names, blocks, strict=False):
-        missing = block.get("LoadState") == "not-found"
-        found[name] = {
-            "active": "not there" if missing else block.get("ActiveState", "unknown"),
-            "sub": "" if missing else block.get("SubState", ""),
-            "restarts": int(block.get("NRestarts") or 0),
-        }
-    return found
+    there = {name: block for name, block in zip(names, blocks, strict=False) if block.get("LoadState") != "not-found"}
+    missing = {name: {"active": "not there", "sub": ""} for name in names if name not in there}
+    return missing | {name: {"active": block["ActiveState"], "sub": block["SubState"]} for name, block in there.items()}
 
 
 class Engine(http.client.HTTPConnection):
@@ -109,6 +102,7 @@ def container(seconds: float, name: str) -> Facts:
         "running": bool(body["State"]["Running"]),
         "status": body["State"]["Status"],
         "memory_bytes": body["HostConfig"]["Memory"],
+        "started": datetime.fromisoformat(body["State"]["StartedAt"][:19] + "+00:00").timestamp(),
     }
 
 
@@ -143,15 +137,18 @@ def database(seconds: float, port: int) -> Facts:
 
 
 def cron(seconds: float, name: str) -> Facts:
-    """Return when Nextcloud's background jobs last ran, in seconds since 1970 by this host's clock, and that clock."""
+    """Return when background jobs last ran and since when they can, in seconds since 1970 by this host's clock."""
     occ = ["docker", "exec", "-u", "33", name, "php", "/var/www/html/occ", "--no-warnings"]
+    state = container(seconds, name)
+    if state.get("error") or not state["running"]:
+        return {"error": f"{name} does not run"}
     try:
-        text = run(seconds, [*occ, "config:app:get", "core", "lastcron"]).strip()
+        text = run(seconds, [*occ, "config:app:get", "--default-value=0", "core", "lastcron"]).strip()
     except OSError as error:
         return {"error": f"occ: {describe(error)}"}
-    if text and not text.isdigit():  # occ can say what is wrong with exit 0
-        return {"error": f"occ: {text.splitlines()[0]}"}
-    return {"last": int(text or 0), "now": int(time.time())}
+    if not text.isdigit():  # occ can say what is wrong with exit 0
+        return {"error": f"occ: {(text or 'no answer').splitlines()[0]}"}
+    return {"last": int(text), "since": int(state["started"]), "now": int(time.time())}
 
 
 def https(seconds: float, end: Facts) -> Facts:
@@ -241,7 +238,7 @@ def startup(connection: ssl.SSLSocket) -> str:
     fields = {
         field[:1]: field[1:].decode(errors="replace") for field in connection.recv(2000)[4:].split(b"\0") if field
     }
-    if fields.get(b"C") == NO_RULE:
+    if fields.get(b"C") == "28000":  # no access rule for this host and user
         return "it knows who may come"
     raise OSError(f"the server refuses: {fields.get(b'M', 'no reason')}")
 

@@ -134,6 +134,6 @@ def test_the_program_reports_what_is_not_there(capsys: pytest.CaptureFixture[str
     assert set(found["units"]) == set(HOST_UNITS)
     assert found["containers"]["collab-nothing"]["error"]
     assert list(found["disks"]) == [str(tmp_path)]
-    assert found["cron"]["error"].startswith("occ: ")
+    assert found["cron"]["error"] == "collab-nothing does not run"
     assert found["https"]["keycloak"]["error"] == "Connection refused"
     assert found["denied"] == {"/metrics": "Connection refused"}

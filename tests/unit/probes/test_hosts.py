@@ -33,7 +33,7 @@ HEALTH: dict[str, Any] = {
         for kind in ("postgresql", "valkey")
     },
     "database": {"connections": 20, "most": 300, "clear": []},
-    "cron": {"last": 1000, "now": 1100},
+    "cron": {"last": 9000, "since": 5000, "now": 9100},
     "https": {
         "keycloak": {
             "address": "127.0.0.1",
@@ -112,8 +112,8 @@ CASES: list[tuple[str, object, type[Probe], str, str]] = [
     ("database/clear", ["nextcloud"], postgresql.Queries, "postgresql", "without TLS by nextcloud"),
     ("database/connections", 290, postgresql.Queries, "postgresql", "290 of 300"),
     ("database", {"error": "psql: no such file"}, postgresql.Queries, "postgresql", "no such file"),
-    ("cron/now", 2000, nextcloud.Cron, "nextcloud", "1000 s ago"),
-    ("cron/last", 0, nextcloud.Cron, "nextcloud", "never"),
+    ("cron/now", 10000, nextcloud.Cron, "nextcloud", "1000 s ago"),
+    ("cron/last", 0, nextcloud.Cron, "nextcloud", "never; up for 4100 s"),
     ("cron", {"error": "occ: No such container"}, nextcloud.Cron, "nextcloud", "No such container"),
     ("https/keycloak/status", 503, keycloak.Health, "keycloak", "503"),
     ("https/keycloak/error", "no answer in time", keycloak.Health, "keycloak", "no answer in time"),
@@ -129,6 +129,13 @@ def test_each_ill_is_told_by_its_probe_alone(
     assert [(result.id, result.service, result.host) for result in failed] == [(kind.id, service, "host1")]
     assert saw in failed[0].saw
     assert failed[0].mend
+
+
+def test_the_first_run_of_background_jobs_may_wait_for_the_timer(world: World) -> None:
+    for last in (0, 100):
+        (cron,) = look(world, changed("cron", {"last": last, "since": 9000, "now": 9100}), kinds=(nextcloud.Cron,))
+        assert cron.state == "pass"
+        assert "up for 100 s" in cron.saw
 
 
 def test_a_host_that_does_not_answer_is_one_failure(world: World) -> None:
