@@ -6,6 +6,11 @@ require_once __DIR__ . '/lib/base.php';
 
 use Standin\Server;
 
+if (is_file(__DIR__ . '/config/config.php') && !is_readable(__DIR__ . '/config/config.php')) {
+    echo "Cannot write into \"config\" directory!\n";
+    exit(0);
+}
+
 try {
     $config = Server::config();
     if (!$config->installed() || Server::version()->needsUpgrade() || $config->flag('maintenance')) {

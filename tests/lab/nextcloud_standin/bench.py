@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
-from tests.lab.nextcloud_bench.provider import Provider
 
 from collab_stack.lab import ca, engine, images
 from collab_stack.lab.progress import Progress
+from tests.lab.nextcloud_standin.provider import Provider
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -226,10 +226,8 @@ class Bench:
         return Browser(self.address, self.ca_file)
 
 
-INSTALL = (
-    "maintenance:install --database pgsql --database-name nextcloud --database-user nextcloud "
-    "--database-host services.bench --admin-user breakglass"
-).split()
+INSTALL = ["maintenance:install", "--database", "pgsql", "--database-name", "nextcloud", "--database-user", "nextcloud"]
+INSTALL += ["--database-host", "services.bench", "--admin-user", "breakglass"]
 
 
 class Result:
@@ -251,11 +249,11 @@ class Browser(requests.Session):
         self.verify = str(ca_file)
         self.mount("https://", Pinned(address))
 
-    def send_to(self, path: str, method: str = "GET", **options: Any) -> requests.Response:
+    def send_to(self, path: str, method: str = "GET", **options: object) -> requests.Response:
         """Request a path, or the path of a URL below the public name."""
         url = path if path.startswith("https://") else f"https://{HOST}{path}"
         options.setdefault("timeout", 30)
-        return self.request(method, url, allow_redirects=False, **options)
+        return self.request(method, url, allow_redirects=False, **options)  # type: ignore[arg-type]
 
 
 class Pinned(requests.adapters.HTTPAdapter):
@@ -265,14 +263,14 @@ class Pinned(requests.adapters.HTTPAdapter):
         self._address = address
         super().__init__()
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: object, **options: object) -> requests.Response:
         """Send with the public name as Host and as the name to verify."""
         request.headers.setdefault("Host", HOST)
         request.url = str(request.url).replace(f"https://{HOST}", f"https://{self._address}:8444", 1)
-        response = super().send(request, *args, **options)
+        response = super().send(request, *args, **options)  # type: ignore[arg-type]
         response.url = response.url.replace(f"https://{self._address}:8444", f"https://{HOST}", 1)
         return response
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+    def init_poolmanager(self, *args: object, **options: object) -> None:
         """Verify the public name."""
         super().init_poolmanager(*args, assert_hostname=HOST, server_hostname=HOST, **options)

@@ -51,7 +51,7 @@ class Provider:
                 self.end_headers()
                 self.wfile.write(content)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Stay silent."""
 
         self._server = ThreadingHTTPServer((address, 0), Handler)
