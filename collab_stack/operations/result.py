@@ -102,7 +102,7 @@ class Result:
             "seconds": self.seconds,
             "hosts": {host: self._recap(host) for host in self.hosts},
             "remote_tasks": self.remote_tasks,
-            "remote_tasks_by_role": dict(self.outcome.summary.remote_by_role) if self.outcome else {},
+            "remote_tasks_by_role": self._by_role(),
             "changes": [
                 {"host": change.host, "role": change.role, "object": change.object, "action": change.action}
                 for change in changes
@@ -111,6 +111,10 @@ class Result:
             "probe": self.probe,
             "log": str(self.run.files.log),
         }
+
+    def _by_role(self) -> dict[str, int]:
+        told = self.outcome.summary.remote_by_role if self.outcome else {}
+        return {"preflight": self.looked * PREFLIGHT_CALLS} | {role or "facts": count for role, count in told.items()}
 
     def _recap(self, host: str) -> dict[str, int]:
         told = self.outcome.summary.hosts.get(host, {}) if self.outcome else {}
