@@ -25,7 +25,7 @@ def command() -> None:
 @common_options
 def list_(common: Common) -> None:
     """List the archives that the site needs, where they come from, and their locked checksums."""
-    from collab_stack.operations import artifacts, typed  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import artifacts, typed
 
     site = typed.typed_site(common.site)
     needed = artifacts.needed(site.site, site.catalogue, site.plan)
@@ -51,8 +51,8 @@ def list_(common: Common) -> None:
 @common_options
 def lock(common: Common) -> None:
     """Fetch each archive, and write its SHA-512 to images.lock: a deploy uses these and no others."""
-    from collab_stack.operations import artifacts, typed  # noqa: PLC0415 - --help stays fast
-    from collab_stack.runner.lock import site_lock  # noqa: PLC0415 - the same
+    from collab_stack.operations import artifacts, typed
+    from collab_stack.runner.lock import site_lock
 
     site = typed.typed_site(common.site)
     with site_lock(common.site, "artifacts lock"):
@@ -70,7 +70,7 @@ def lock(common: Common) -> None:
 @common_options
 def pull(common: Common) -> None:
     """Fetch the locked archives into this machine's cache, from where a deploy takes them to the hosts."""
-    from collab_stack.operations import artifacts, typed  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import artifacts, typed
 
     site = typed.typed_site(common.site).site
     fetched = artifacts.pull(site.lock.artifacts, artifacts.ca_of(site))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @common_options
 def command(common: Common) -> int:
     """Validate the site's files, secrets and certificates, without touching a host."""
-    from collab_stack.operations.check import check  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations.check import check
 
     report = check(common.site, common.vault_password_file)
     if common.json:

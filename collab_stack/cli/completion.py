@@ -12,7 +12,7 @@ from collab_stack.errors import CollabError, ExitCode
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print the completion script of SHELL."""
-    from collab_stack.cli.main import program  # noqa: PLC0415 - main imports this module by name
+    from collab_stack.cli.main import program
 
     kind = get_completion_class(shell)
     if kind is None:

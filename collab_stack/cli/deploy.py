@@ -47,7 +47,7 @@ def command(
     Each step must succeed before the next begins. Safe to interrupt, and to run again. What follows -- goes to Ansible
     as it is. Ansible's own words go to a log in the site's runs/, more of them with -v, -vv.
     """
-    from collab_stack.operations.deploy import Options  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations.deploy import Options
 
     if ansible and not ansible[0].startswith("-"):
         raise click.UsageError(f"Unexpected argument '{ansible[0]}'. Did you mean '--only {ansible[0]}'?")
@@ -65,9 +65,9 @@ def command(
 
 def run(common: Common, options: Options) -> int:
     """Deploy, show how it goes and went, and return the exit code; `images pull` is a deploy of less."""
-    from collab_stack.cli.progress import progress  # noqa: PLC0415 - --help stays fast
-    from collab_stack.operations.deploy import deploy  # noqa: PLC0415 - the same
-    from collab_stack.operations.opened import open_site  # noqa: PLC0415 - the same
+    from collab_stack.cli.progress import progress
+    from collab_stack.operations.deploy import deploy
+    from collab_stack.operations.opened import open_site
 
     began = time.monotonic()
     try:
@@ -115,7 +115,7 @@ def interruptible() -> Iterator[None]:
 
 def _ended(common: Common, began: float, error: CollabError) -> int:
     """Say why a deploy ended before Ansible had an outcome; in JSON with all keys of the contract."""
-    from collab_stack.operations.result import PreflightError  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations.result import PreflightError
 
     if not common.json:
         raise error

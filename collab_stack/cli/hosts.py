@@ -37,8 +37,8 @@ def trust(common: Common, fingerprints: tuple[str, ...], replace: tuple[str, ...
     Compare each fingerprint with the one on the host's own console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub.
     Without a terminal, --fingerprint or --yes answers.
     """
-    from collab_stack.operations.hosts import trust as operation  # noqa: PLC0415 - --help stays fast
-    from collab_stack.operations.secrets import typed  # noqa: PLC0415 - the same
+    from collab_stack.operations.hosts import trust as operation
+    from collab_stack.operations.secrets import typed
 
     found = operation(typed(common.site), _confirm(common, fingerprints), replace)
     wrong = [entry for entry in found if not entry.ok]

@@ -27,7 +27,7 @@ def command() -> None:
 @common_options
 def list_(common: Common) -> None:
     """List the images that the site needs, where they come from, and their locked digests."""
-    from collab_stack.operations import images, typed  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import images, typed
 
     site = typed.typed_site(common.site)
     needed = images.needed(site.site, site.catalogue, site.plan)
@@ -42,8 +42,8 @@ def list_(common: Common) -> None:
 @common_options
 def lock(common: Common) -> None:
     """Read the digest of each image from the registry, and write images.lock: a deploy uses these and no others."""
-    from collab_stack.operations import images, typed  # noqa: PLC0415 - --help stays fast
-    from collab_stack.runner.lock import site_lock  # noqa: PLC0415 - the same
+    from collab_stack.operations import images, typed
+    from collab_stack.runner.lock import site_lock
 
     site = typed.typed_site(common.site)
     with site_lock(common.site, "images lock"):
@@ -65,8 +65,8 @@ def pull(common: Common, limit: tuple[str, ...]) -> int:
 
     Runs the role docker, which also brings Docker itself to what the site says.
     """
-    from collab_stack.cli.deploy import interruptible, run  # noqa: PLC0415 - --help stays fast
-    from collab_stack.operations.deploy import Options  # noqa: PLC0415 - the same
+    from collab_stack.cli.deploy import interruptible, run
+    from collab_stack.operations.deploy import Options
 
     words = tuple(word for value in limit for word in value.split(",") if word)
     options = Options(

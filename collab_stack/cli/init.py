@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @common_options
 def command(common: Common, directory: Path, domain: str, source: str) -> None:
     """Make the new site directory DIR from an example, with its secrets and its internal CA."""
-    from collab_stack.operations import init  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import init
 
     made = init.init(directory, domain, source, common.vault_password_file)
     steps = _steps(made, directory)

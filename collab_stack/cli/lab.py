@@ -44,7 +44,7 @@ def up(common: Common, name: str, hosts: int | None, images: Choice, packages: b
 
     With --site, its resolver knows that site's public names, and `lab status` names a file with its CA, too.
     """
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     given = click.get_current_context().get_parameter_source("site") is ParameterSource.COMMANDLINE
     result = lab.up(
@@ -66,7 +66,7 @@ def up(common: Common, name: str, hosts: int | None, images: Choice, packages: b
 @common_options
 def down(common: Common, name: str, everything: bool, keep_cache: bool) -> None:
     """Remove every trace of the lab: containers, networks, volumes, rules, keys."""
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     names = lab.down(None if everything else name, say, keep_cache=keep_cache)
     if common.json:
@@ -80,7 +80,7 @@ def down(common: Common, name: str, everything: bool, keep_cache: bool) -> None:
 @common_options
 def status(common: Common, name: str) -> int:
     """Show hosts, addresses, people, and what is upstream's own software."""
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     result = lab.status(name)
     _present(common, result)
@@ -96,7 +96,7 @@ def status(common: Common, name: str) -> int:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND]...")
 def shell(name: str, host: str, words: tuple[str, ...]) -> None:
     """Open a shell on a machine of the lab, as its operator; or run a command there."""
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     lab.replace_process(lab.shell(name, host, words))
 
@@ -107,7 +107,7 @@ def shell(name: str, host: str, words: tuple[str, ...]) -> None:
 @common_options
 def site(common: Common, name: str, directory: Path) -> None:
     """Write the example site of the lab's agency, for `init --from`."""
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     result = lab.write_site(name, directory)
     if common.json:
@@ -123,7 +123,7 @@ def site(common: Common, name: str, directory: Path) -> None:
 @click.argument("secret_name", metavar="NAME")
 def secret(name: str, secret_name: str) -> None:
     """Print a secret that the lab's agency gives to the operator."""
-    from collab_stack.operations import lab  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import lab
 
     click.echo(lab.secret(name, secret_name))
 
@@ -132,7 +132,7 @@ def _present(common: Common, result: dict[str, Any]) -> None:
     if common.json:
         emit_json(result)
         return
-    from rich.table import Table  # noqa: PLC0415 - drawn only here
+    from rich.table import Table
 
     table = Table(box=None, show_header=False)
     for host in result["hosts"]:

@@ -29,7 +29,7 @@ def console(*, stderr: bool = False) -> Console:
 
     A pipe has no width of its own: tables are then laid out for 160 columns, so that no cell is cut.
     """
-    from rich.console import Console  # noqa: PLC0415 - 0.1 s that --json and --help need not pay
+    from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 160)

@@ -37,7 +37,7 @@ def command(common: Common, no_hosts: bool, only_dns: bool, diagram: Path | None
     Changes nothing. With -v also the law behind each flow and the difference of each object. Ends with 4 when a host
     could not be asked.
     """
-    from collab_stack.operations import planned  # noqa: PLC0415 - --help need not pay for it
+    from collab_stack.operations import planned
 
     if diagram is not None and diagram.suffix not in (".svg", ".mmd"):
         raise click.UsageError(f"--diagram writes .svg or .mmd, not '{diagram.name}'.")
@@ -56,10 +56,10 @@ def command(common: Common, no_hosts: bool, only_dns: bool, diagram: Path | None
 
 
 def _with_hosts(common: Common) -> int:
-    from collab_stack.cli.progress import progress  # noqa: PLC0415 - --help need not pay for it
-    from collab_stack.operations import plan as operation  # noqa: PLC0415 - the same
-    from collab_stack.operations import planned  # noqa: PLC0415 - the same
-    from collab_stack.operations.opened import open_site  # noqa: PLC0415 - the same
+    from collab_stack.cli.progress import progress
+    from collab_stack.operations import plan as operation
+    from collab_stack.operations import planned
+    from collab_stack.operations.opened import open_site
 
     site = open_site(common.site, common.vault_password_file)
     plan = planned.of(site.site)
@@ -105,7 +105,7 @@ def _json(plan: Planned, answers: Sequence[HostChanges]) -> dict[str, Any]:
 
 
 def _draw(plan: Planned, file: Path) -> None:
-    from collab_stack.errors import CollabError  # noqa: PLC0415 - only here
+    from collab_stack.errors import CollabError
 
     try:
         plan.draw(file)
@@ -127,7 +127,7 @@ def _dns(plan: Planned) -> None:
 
 
 def _show(plan: Planned, verbosity: int) -> None:
-    from rich.text import Text  # noqa: PLC0415 - drawn only here
+    from rich.text import Text
 
     services = _table("service", "hosts", "URL", "version", "image")
     for service in plan.plan.services:
@@ -154,7 +154,7 @@ def _show(plan: Planned, verbosity: int) -> None:
 
 
 def _changes(answers: Sequence[HostChanges], verbosity: int) -> None:
-    from rich.text import Text  # noqa: PLC0415 - drawn only here
+    from rich.text import Text
 
     found = [change for answer in answers for change in answer.changes or ()]
     asked = [answer.host for answer in answers if answer.changes is not None]
@@ -177,7 +177,7 @@ def _changes(answers: Sequence[HostChanges], verbosity: int) -> None:
 
 
 def _table(*columns: str) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - 0.1 s that --json need not pay
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for column in columns:

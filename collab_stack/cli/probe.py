@@ -28,7 +28,7 @@ def command(common: Common, only: tuple[str, ...]) -> int:
     Known failures are accepted by waivers.yml in the site, each with a reason and a last day. With -v also what was
     done, and what passed.
     """
-    from collab_stack.operations import opened, probe  # noqa: PLC0415 - --help need not pay for it
+    from collab_stack.operations import opened, probe
 
     site = opened.open_site(common.site, common.vault_password_file)
     wanted = tuple(name for text in only for name in text.split(","))
@@ -60,8 +60,8 @@ def summary(report: Report) -> str:
 
 
 def _table(report: Report, verbosity: int) -> None:
-    from rich.table import Table  # noqa: PLC0415 - drawn only here
-    from rich.text import Text  # noqa: PLC0415 - the same
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table("", "probe", "host", "saw", box=None, pad_edge=False)
     for result in report.results:

@@ -145,7 +145,7 @@ class LiveWatch(Watch):
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.progress import (  # noqa: PLC0415 - 0.1 s that a pipe need not pay
+        from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,

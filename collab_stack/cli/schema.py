@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @common_options
 def command(common: Common, file: str) -> None:
     """Print the JSON Schema of site.yml."""
-    from collab_stack.site import schema  # noqa: PLC0415 - --help stays fast
+    from collab_stack.site import schema
 
     found = schema.hosts() if file == "hosts" else schema.site()
     if common.json:

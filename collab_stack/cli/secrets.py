@@ -25,7 +25,7 @@ def command() -> None:
 @common_options
 def list_(common: Common) -> None:
     """Print the names of the secrets that the site has or needs."""
-    from collab_stack.operations import secrets  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import secrets
 
     entries = secrets.listing(common.site, common.vault_password_file)
     if common.json:
@@ -43,7 +43,7 @@ def list_(common: Common) -> None:
 @common_options
 def show(common: Common, name: str) -> None:
     """Print the secret NAME."""
-    from collab_stack.operations import secrets  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import secrets
 
     value = secrets.show(common.site, common.vault_password_file, name)
     if common.json:
@@ -57,7 +57,7 @@ def show(common: Common, name: str) -> None:
 @common_options
 def set_(common: Common, name: str) -> None:
     """Write the secret NAME; its value is read from standard input, or asked for."""
-    from collab_stack.operations import secrets  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import secrets
 
     changed = secrets.set_value(common.site, common.vault_password_file, name, _value(name))
     if common.json:
@@ -82,7 +82,7 @@ def _value(name: str) -> str:
 @common_options
 def add_missing(common: Common) -> int:
     """Generate the secrets that the site needs and does not have."""
-    from collab_stack.operations import secrets  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations import secrets
 
     added = secrets.add_missing(common.site, common.vault_password_file)
     if common.json:
@@ -110,7 +110,7 @@ def _mend(names: tuple[str, ...]) -> str:
 @common_options
 def edit(common: Common) -> None:
     """Open the secrets in your editor; the text is kept in memory and removed afterwards."""
-    from collab_stack.operations.secrets_edit import edit as run  # noqa: PLC0415 - --help stays fast
+    from collab_stack.operations.secrets_edit import edit as run
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CollabError(

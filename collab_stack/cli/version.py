@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @common_options
 def command(common: Common) -> None:
     """Print the version; with -v also each component's version and how it was tested."""
-    from collab_stack import catalogue  # noqa: PLC0415 - only -v and --json need it
+    from collab_stack import catalogue
 
     if common.json:
         components = [
@@ -29,7 +29,7 @@ def command(common: Common) -> None:
         return
     click.echo(f"collab-stack {__version__}")
     if common.verbosity:
-        from rich.table import Table  # noqa: PLC0415 - drawn only here
+        from rich.table import Table
 
         table = Table("component", "version", "tested", "licence", "image", box=None)
         for component in catalogue.load().components.values():
