@@ -151,6 +151,7 @@ class Registry:
                 fields["realm"],
                 params={"service": fields.get("service", ""), "scope": f"repository:{repository}:pull"},
                 timeout=TIMEOUT,
+                verify=self._verify,
             )
             token = response.json()
             self._session.headers["Authorization"] = f"Bearer {token.get('token') or token['access_token']}"
