@@ -177,8 +177,8 @@ class LiveWatch(Watch):
         self._progress.stop()
 
     def _draw_phase(self) -> None:
-        for row in self._rows.values():
-            self._progress.update(row, completed=self._progress.tasks[row].total, doing="")
+        for host, row in self._rows.items():
+            self._progress.update(row, completed=len(self._roles[host]), doing="")
         if self._whole is not None:
             self._progress.remove_task(self._whole)
         self._whole = self._progress.add_task(self._phase, total=None, doing="")
