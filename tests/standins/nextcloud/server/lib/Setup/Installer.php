@@ -39,6 +39,10 @@ final class Installer
         $this->fill($options, $data);
         $this->config->set(['installed' => true]);
         @unlink($this->config->folder() . '/CAN_INSTALL');
+        if (!$options['disable-admin-user']) {
+            // Upstream logs the account in, which makes its folder: a later installation into an emptied database finds it.
+            @mkdir("$data/{$options['admin-user']}/files", 0755, true);
+        }
     }
 
     private function writeFirstConfiguration(string $data): void

@@ -49,20 +49,33 @@ final class Users
      */
     public function create(string $uid, string $password): void
     {
-        if (preg_match("/[^a-zA-Z0-9 _.@\\-']/", $uid) === 1) {
-            throw new Refused('Only the following characters are allowed in an Login: "a-z", "A-Z", "0-9", spaces and "_.@-\'"');
-        }
-        if (trim($uid) === '') {
-            throw new Refused('A valid Login must be provided');
-        }
+        $this->checkName($uid);
+        $this->checkPassword($password);
         if ($this->exists($uid)) {
             throw new Refused('The Login is already being used');
         }
-        $this->checkPassword($password);
         $this->database->run(
             'INSERT INTO {users} (uid, uid_lower, password) VALUES (?, ?, ?)',
             [$uid, mb_strtolower($uid), '3|' . password_hash($password, PASSWORD_ARGON2ID)],
         );
+    }
+
+    /** @throws Refused for a name that upstream does not take, or whose folder is there already */
+    private function checkName(string $uid): void
+    {
+        $problem = match (true) {
+            preg_match("/[^a-zA-Z0-9 _.@\\-']/", $uid) === 1
+                => 'Only the following characters are allowed in an Login: "a-z", "A-Z", "0-9", spaces and "_.@-\'"',
+            trim($uid) === '' => 'A valid Login must be provided',
+            trim($uid) !== $uid => 'Login contains whitespace at the beginning or at the end',
+            $uid === '.' || $uid === '..' => 'Login must not consist of dots only',
+            strlen($uid) > 64 => 'Username is too long',
+            file_exists(Server::dataDirectory() . "/$uid") => 'Login is invalid because files already exist for this user',
+            default => null,
+        };
+        if ($problem !== null) {
+            throw new Refused($problem);
+        }
     }
 
     /** Upstream's app password_policy with its defaults, as far as it needs no word list of a million. */
