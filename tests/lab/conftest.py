@@ -1,38 +1,46 @@
-"""A lab for the session: the one that COLLAB_LAB names (and that stays), else one of our own (which goes)."""
+"""In which order the tests of a lab run: one lab and one deployed site serve them all."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from collab_stack.lab import Lab, Progress
-from collab_stack.lab.applications import Choice
+from tests.conftest import progress
 
-OWN = "test"
-"""Name of the session's own lab."""
+__all__ = ["ORDER", "progress"]
+
+ORDER = (
+    # The program itself, before anything is done with it.
+    "test_wheel.py",
+    # On fresh volumes: the first deploy, killed again and again. What it leaves is the stack of all that follow.
+    "test_kills.py",
+    # Nothing was touched since: a deploy has nothing to do.
+    "test_unchanged.py",
+    # Leaves the host as it found it: a deploy at -vvv that changes nothing, and a look at everything that was written.
+    "test_secrets.py",
+    # The same site from another machine, and again nothing to do.
+    "test_ops.py",
+    # What people see, of the stack as it was deployed. It makes accounts.
+    "test_login.py",
+    # Alter things by hand, each test mending all of it.
+    "test_drift.py",
+    "test_probes.py",
+    # After drift and broken services were mended: a restart needs no command.
+    "test_restart.py",
+    # These use the lab for other things than the site, and may leave the host unlike it.
+    "test_sso.py",
+    "test_firewall.py",
+    "test_lab.py",
+    "test_lab_life.py",
+)
+"""What is not listed has no use for the site and comes first: it may be run by anybody at any time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here: it needs Docker."""
+    """Mark everything that needs Docker, and put files in order; within a file the order stays."""
+    here = Path(__file__).parent.parent
     for item in items:
-        item.add_marker(pytest.mark.lab)
-
-
-def progress() -> Progress:
-    """Return progress that pytest shows for a failed test."""
-    return Progress(lambda line: print(line, file=sys.stderr))  # noqa: T201 - pytest captures it
-
-
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """A running lab with one host."""
-    name = os.environ.get("COLLAB_LAB")
-    made = Lab(name or OWN, progress())
-    choice: Choice = "upstream" if os.environ.get("COLLAB_LAB_IMAGES") == "upstream" else "auto"
-    made.up(choice=choice)
-    yield made
-    if name is None:
-        made.down(keep_cache=True)
+        if {here / "lab", here / "browser"} & set(item.path.parents):
+            item.add_marker(pytest.mark.lab)
+    items.sort(key=lambda item: ORDER.index(item.path.name) if item.path.name in ORDER else -1)
