@@ -35,6 +35,11 @@ class Finding:
     mend: str
     severity: Severity = "error"
 
+    def __post_init__(self) -> None:
+        # A finding repeats words of the file: they must neither steer a terminal nor bury what is said.
+        for name, longest in (("key", 300), ("message", 600), ("mend", 1500)):
+            object.__setattr__(self, name, _clean(getattr(self, name), longest))
+
     def as_json(self) -> dict[str, Any]:
         """Return it in the shape of ``collab-stack check --json``."""
         fields = asdict(self)
@@ -44,6 +49,11 @@ class Finding:
         """Return ``file:line: key``, as far as there is one."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.key}" if self.key else place
+
+
+def _clean(text: str, longest: int) -> str:
+    shown = text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 class SiteError(CollabError):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -111,7 +112,7 @@ def mutate_values(text: str, source: random.Random) -> bytes:
         if action == 0:
             del parent[last]
         elif action == 1:
-            parent[last] = source.choice(ODD)
+            parent[last] = copy.deepcopy(source.choice(ODD))  # later mutations change it in place
         elif action == 2 and isinstance(parent, dict):
             parent[source.choice([item for item in ODD if not isinstance(item, list | dict)])] = parent.pop(last)
         elif action == 3 and isinstance(parent, dict):
@@ -119,7 +120,7 @@ def mutate_values(text: str, source: random.Random) -> bytes:
             cut = source.randrange(len(name) + 1)
             parent[name[:cut] + source.choice("abcxyz_-. ") + name[cut + 1 :]] = parent.pop(last)
         else:
-            parent[last] = [parent[last], parent[last]]
+            parent[last] = [parent[last], copy.deepcopy(parent[last])]
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode("utf-8", errors="surrogatepass")
 
 
@@ -143,8 +144,8 @@ def well_formed(report: Report) -> None:
         assert finding.line is None or finding.line >= 1
         assert finding.message
         assert finding.mend
-        assert "\n" not in finding.message
-        assert len(finding.message) < 700
+        assert (finding.key + finding.message + finding.mend).isprintable()
+        assert len(finding.message) <= 600
         assert set(finding.as_json()) == {"file", "line", "key", "severity", "message", "mend"}
 
 
