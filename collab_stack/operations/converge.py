@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from collab_stack.operations.opened import Opened
     from collab_stack.operations.reach import Reach
+    from collab_stack.runner.events import Summary
 
 PLAYBOOK: Final = "site.yml"
 
@@ -52,15 +53,17 @@ def converge(
     *,
     keep_open: Sequence[int] = (),
     on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
+    summary: Summary | None = None,
 ) -> Outcome:
     """Run the playbook.
 
     :param keep_open: descriptors behind which locks are; they last until Ansible is gone too.
+    :param summary: filled as it goes, so that an interrupted run too knows what it did.
     :raises KeyboardInterrupt: after Ansible was stopped.
     """
     with opened.vault.ansible_file() as password:
         run = playbook(opened, ways, extent, run_id, password)
-        return execute(run, files, (ways.work.handle, *keep_open), on_event)
+        return execute(run, files, (ways.work.handle, *keep_open), on_event, summary)
 
 
 def playbook(opened: Opened, ways: Reach, extent: Extent, run_id: str, password: Path) -> Playbook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from collab_stack.errors import CollabError, ExitCode
@@ -71,7 +71,8 @@ def deploy(site: Opened, options: Options, watcher: Watcher, began: float) -> Re
     roles = (*chosen_roles(site, options.only), *options.roles)
     extent = Extent(hosts, roles, options.check, options.verbosity, options.extra)
     with site_lock(site.site.directory, options.verb) as lock:
-        result = Result(record.begin(site.site.directory, options.verb), hosts)
+        run = record.begin(site.site.directory, options.verb, _said(options), site.secrets.values())
+        result = Result(run, hosts)
         ending: dict[str, Any] = {"ok": False, "exit": int(ExitCode.DEFECT)}
         try:
             _deploy(site, options, extent, watcher, result, lock)
@@ -84,7 +85,7 @@ def deploy(site: Opened, options: Options, watcher: Watcher, began: float) -> Re
             raise
         finally:
             result.seconds = round(time.monotonic() - began, 1)
-            record.finish(result.run, {**_entry(site, options, result), **ending}, site.secrets.values())
+            run.finish({**_entry(site, result), **ending})
     return result
 
 
@@ -113,6 +114,7 @@ def _deploy(site: Opened, options: Options, extent: Extent, watcher: Watcher, re
             result.run.files,
             keep_open=(lock, *locks.handles),
             on_event=watcher.event,
+            summary=result.summary,
         )
         if result.outcome.ok and options.probe and not options.check:
             watcher.phase("probe")
@@ -144,25 +146,19 @@ def _locked_versions(site: Opened) -> dict[str, str]:
     }
 
 
-def _entry(site: Opened, options: Options, result: Result) -> dict[str, Any]:
-    """Return what the record says of a deploy besides its ending."""
+def _said(options: Options) -> dict[str, Any]:
+    """Return the options for the record."""
+    said = asdict(options)
+    return {name: said[name] for name in ("limit", "only", "check", "accept_no_backup", "extra")}
+
+
+def _entry(site: Opened, result: Result) -> dict[str, Any]:
+    """Return what the record says of a deploy besides its options and its ending."""
     told = result.as_json()
-    return {
-        "options": {
-            "limit": options.limit,
-            "only": options.only,
-            "check": options.check,
-            "accept_no_backup": options.accept_no_backup,
-            "ansible": options.extra,
-        },
+    names = ("seconds", "hosts", "remote_tasks", "remote_tasks_by_role", "changes", "failed_task")
+    return {name: told[name] for name in names} | {
         "new_secrets": site.new_secrets,
         "versions": dict(result.versions or {}),
-        "seconds": told["seconds"],
-        "hosts": told["hosts"],
-        "remote_tasks": told["remote_tasks"],
-        "remote_tasks_by_role": told["remote_tasks_by_role"],
-        "changes": told["changes"],
-        "failed_task": told["failed_task"],
         "deprecations": result.outcome.deprecations if result.outcome else (),
         "probe": None if result.probe is None else {"ok": result.probe["ok"]},
     }

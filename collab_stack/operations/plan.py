@@ -62,7 +62,7 @@ def host_changes(
         asked = tuple(host for host in wanted if host not in lost)
         found: dict[str, HostChanges] = {}
         if asked:
-            run = record.begin(opened.site.directory, "plan")  # for its log; what changes nothing leaves no line
+            run = record.begin(opened.site.directory, "plan", {}, opened.secrets.values(), changes=False)
             extent = Extent(asked, tuple(roles), check=True, verbosity=verbosity)
             outcome = converge(opened, ways, extent, run.id, run.files, on_event=on_event)
             found = {host: _result(host, outcome, run.files.log) for host in asked}

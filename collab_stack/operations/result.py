@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from collab_stack.errors import CollabError, ExitCode
+from collab_stack.operations.record import changed
+from collab_stack.runner.events import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +48,8 @@ class Result:
     :param seconds: wall time from the verb's begin to the last probe.
     :param hosts: those that it is about.
     :param looked: how many of them answered the preflight.
-    :param outcome: of Ansible; None when it was not reached.
+    :param summary: what Ansible told, until the end or until it was interrupted.
+    :param outcome: of Ansible; None when it was not reached, or was interrupted.
     :param probe: the probes' JSON object; None when they were not reached.
     :param versions: component -> the version that was asked for.
     """
@@ -55,6 +58,7 @@ class Result:
     hosts: tuple[str, ...]
     seconds: float = 0.0
     looked: int = 0
+    summary: Summary = field(default_factory=Summary)
     outcome: Outcome | None = None
     probe: Mapping[str, Any] | None = None
     versions: Mapping[str, str] | None = None
@@ -69,14 +73,14 @@ class Result:
     @property
     def remote_tasks(self) -> int:
         """Every module execution on a host, the preflight's among them."""
-        return self.looked * PREFLIGHT_CALLS + (self.outcome.summary.remote_tasks if self.outcome else 0)
+        return self.looked * PREFLIGHT_CALLS + self.summary.remote_tasks
 
     @property
     def failed_task(self) -> dict[str, str] | None:
         """Where Ansible stopped, and what mends it."""
         if self.outcome is None or self.outcome.ok:
             return None
-        failure = self.outcome.summary.failed_task
+        failure = self.summary.failed_task
         if failure is None:
             return {
                 "host": "",
@@ -95,7 +99,6 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that ``collab-stack deploy --json`` prints (docs/cli.md)."""
-        changes = self.outcome.summary.changes if self.outcome else []
         return {
             "ok": self.exit_code == ExitCode.OK,
             "run": self.run.id,
@@ -103,21 +106,18 @@ class Result:
             "hosts": {host: self._recap(host) for host in self.hosts},
             "remote_tasks": self.remote_tasks,
             "remote_tasks_by_role": self._by_role(),
-            "changes": [
-                {"host": change.host, "role": change.role, "object": change.object, "action": change.action}
-                for change in changes
-            ],
+            "changes": changed(self.summary)["changes"],
             "failed_task": self.failed_task,
             "probe": self.probe,
             "log": str(self.run.files.log),
         }
 
     def _by_role(self) -> dict[str, int]:
-        told = self.outcome.summary.remote_by_role if self.outcome else {}
-        return {"preflight": self.looked * PREFLIGHT_CALLS} | {role or "facts": count for role, count in told.items()}
+        told = {role or "facts": count for role, count in self.summary.remote_by_role.items()}
+        return {"preflight": self.looked * PREFLIGHT_CALLS} | told
 
     def _recap(self, host: str) -> dict[str, int]:
-        told = self.outcome.summary.hosts.get(host, {}) if self.outcome else {}
+        told = self.summary.hosts.get(host, {})
         names = {"ok": "ok", "changed": "changed", "failed": "failures", "unreachable": "unreachable"}
         return {name: int(told.get(key, 0)) for name, key in names.items()}
 

@@ -67,6 +67,7 @@ def execute(
     files: Files,
     keep_open: Sequence[int] = (),
     on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
+    summary: Summary | None = None,
 ) -> Outcome:
     """Run ansible-playbook to its end.
 
@@ -76,11 +77,12 @@ def execute(
     :param files: where log and events go.
     :param keep_open: descriptors that Ansible inherits, so that the locks behind them last until it too is gone.
     :param on_event: called with each event, and about ten times a second with ``{"event": "tick"}``.
+    :param summary: filled as it goes, so that an interrupted run too knows what it did.
     :raises KeyboardInterrupt: after Ansible was stopped.
     """
+    told = Summary() if summary is None else summary
     events, log = _append(files.events), _append(files.log)
     start = files.events.stat().st_size
-    summary = Summary()
     try:
         run = replace(run, events_fd=events)
         process = subprocess.Popen(
@@ -97,7 +99,7 @@ def execute(
             stream.seek(start)
             try:
                 for event in _follow(process, stream):
-                    summary.add(event)
+                    told.add(event)
                     on_event(event)
             except BaseException:
                 stop(process)
@@ -106,7 +108,7 @@ def execute(
         os.close(events)
         os.close(log)
     text = files.log.read_text(encoding="utf-8", errors="replace")
-    return Outcome(process.returncode, summary, _complaint(text), (*summary.deprecations, *_deprecations(text)))
+    return Outcome(process.returncode, told, _complaint(text), (*told.deprecations, *_deprecations(text)))
 
 
 def stop(process: subprocess.Popen[Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collab_stack.operations import journal as chain
 from collab_stack.operations import record
 
 SECRET = "p+/ss w0rd&secret"
@@ -16,46 +17,46 @@ PEM = "-----BEGIN PRIVATE KEY-----\nQUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=\n-----E
 
 
 def add(directory: Path, **entry: object) -> None:
-    record.finish(record.begin(directory, "deploy"), entry, [])
+    record.begin(directory, "deploy", {}, []).finish(entry)
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     for number in range(3):
         add(tmp_path, number=number)
-    return tmp_path / "runs" / record.JOURNAL
+    return tmp_path / chain.FILE
 
 
 def test_a_whole_chain_holds(tmp_path: Path, journal: Path) -> None:
-    assert record.verify(tmp_path) == []
-    entries = record.entries(tmp_path)
+    assert chain.verify(tmp_path) == []
+    entries = chain.entries(tmp_path)
     assert [entry["number"] for entry in entries] == [0, 1, 2]
-    assert entries[0]["previous"] == record.FIRST
+    assert entries[0]["previous"] == chain.FIRST
     assert {"run", "verb", "who", "started", "ended", "version", "site"} <= set(entries[0])
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_altered_line_is_found(tmp_path: Path, journal: Path) -> None:
     journal.write_text(journal.read_text().replace('"number": 1', '"number": 7'))
-    assert record.verify(tmp_path) == [
-        f"runs/{record.JOURNAL}:3: does not follow the line before; one was altered, removed or added"
+    assert chain.verify(tmp_path) == [
+        f"{chain.FILE}:3: does not follow the line before; one was altered, removed or added"
     ]
 
 
 def test_a_removed_line_is_found(tmp_path: Path, journal: Path) -> None:
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text(lines[0] + lines[2])
-    assert len(record.verify(tmp_path)) == 1
+    assert len(chain.verify(tmp_path)) == 1
 
 
 def test_a_torn_line_is_shown_and_the_chain_goes_on(tmp_path: Path, journal: Path) -> None:
     with journal.open("a") as stream:
         stream.write('{"run": "torn by a ki')
     add(tmp_path, number=4)
-    assert record.verify(tmp_path) == [
-        f"runs/{record.JOURNAL}:4: not a whole line; the run was killed while it wrote, or it was altered"
+    assert chain.verify(tmp_path) == [
+        f"{chain.FILE}:4: not a whole line; the run was killed while it wrote, or it was altered"
     ]
-    assert [entry["number"] for entry in record.entries(tmp_path)] == [0, 1, 2, 4]
+    assert [entry["number"] for entry in chain.entries(tmp_path)] == [0, 1, 2, 4]
 
 
 def test_no_secret_is_recorded_in_any_spelling(tmp_path: Path) -> None:
@@ -67,10 +68,11 @@ def test_no_secret_is_recorded_in_any_spelling(tmp_path: Path) -> None:
         "key": PEM,
         "line": PEM.splitlines()[1],
     }
-    record.finish(record.begin(tmp_path, "deploy"), {"message": spellings}, [SECRET, PEM, "short"])
-    text = (tmp_path / "runs" / record.JOURNAL).read_text()
+    run = record.begin(tmp_path, "deploy", {"extra": list(spellings.values())}, [SECRET, PEM, "short"])
+    run.finish({"message": spellings})
+    text = (tmp_path / chain.FILE).read_text() + run.files.events.read_text()
     assert not [name for name, value in spellings.items() if value in text or json.dumps(value)[1:-1] in text]
-    assert text.count(record.MASK) >= len(spellings)
+    assert text.count(chain.MASK) >= len(spellings)
 
 
 def test_the_hash_of_a_site_follows_its_files(tmp_path: Path) -> None:
@@ -88,8 +90,41 @@ def test_old_logs_go_and_the_journal_stays(tmp_path: Path) -> None:
     for number in range(record.KEPT_LOGS + 5):
         (folder / f"20200101T0000{number:02d}Z-1.events.jsonl").write_text("")
         (folder / f"20200101T0000{number:02d}Z-1.log").write_text("")
-    (folder / record.JOURNAL).write_text("")
-    record.begin(tmp_path, "deploy")
-    assert len(list(folder.glob("*.events.jsonl"))) == record.KEPT_LOGS - 1
+    (tmp_path / chain.FILE).write_text("")
+    record.begin(tmp_path, "deploy", {}, [])
+    assert len(list(folder.glob("*.events.jsonl"))) == record.KEPT_LOGS
     assert len(list(folder.glob("*.log"))) == record.KEPT_LOGS - 1
-    assert (folder / record.JOURNAL).exists()
+    assert (tmp_path / chain.FILE).exists()
+
+
+def test_a_killed_run_gets_its_line_from_the_next(tmp_path: Path) -> None:
+    killed = record.begin(tmp_path, "deploy", {"limit": ["host1"]}, [])
+    with killed.files.events.open("a") as stream:
+        for event in (
+            {"event": "module", "host": "host1", "role": "base", "module": "managed_tree"},
+            {
+                "event": "result",
+                "host": "host1",
+                "role": "base",
+                "task": "t",
+                "status": "ok",
+                "changed": True,
+                "results": [{"changed": True, "objects": [{"object": "/etc/a", "action": "create"}]}],
+                "deprecations": [],
+                "warnings": [],
+            },
+        ):
+            stream.write(json.dumps(event) + "\n")
+        stream.write('{"event": "resu')
+    looked = record.begin(tmp_path, "plan", {}, [], changes=False)
+    following = record.begin(tmp_path, "deploy", {}, [])
+    following.finish({"ok": True})
+    first, second = chain.entries(tmp_path)
+    assert (first["run"], first["error"], first["ended"]) == (killed.id, "killed", None)
+    assert first["options"] == {"limit": ["host1"]}
+    assert first["changes"] == [{"host": "host1", "role": "base", "object": "/etc/a", "action": "create"}]
+    assert first["remote_tasks"] == 1
+    assert second["run"] == following.id
+    assert chain.verify(tmp_path) == []
+    assert record.bury(tmp_path) == []
+    assert looked.files.events.exists()
