@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.collab.lock import LockError, hold
@@ -120,14 +121,17 @@ def main() -> None:
     module = QuietModule(argument_spec=arguments(), supports_check_mode=True)
     instance = Instance(Occ(module.run_command, module.params["container"]), module.params)
     try:
-        held = hold(f"{module.params['state_dir']}/nextcloud.lock")
+        # Not on a bare host in check mode: the lock's folder would be made.
+        bare = module.check_mode and not Path(module.params["state_dir"]).is_dir()
+        held = None if bare else hold(f"{module.params['state_dir']}/nextcloud.lock")
         needed = instance.missing_archives()
         if needed and not module.check_mode:
             module.exit_json(changed=False, archives_needed=needed)
         instance.converge(check=module.check_mode)
     except (OccError, StateError, ArchiveError, LockError, OSError) as error:
         module.fail_json(msg=str(error), **instance.result())
-    held.close()
+    if held:
+        held.close()
     module.exit_json(**instance.result())
 
 

@@ -42,7 +42,7 @@ class Occ:
         """Say whether the container runs."""
         argv = ["docker", "container", "inspect", "--format", "{{.State.Running}}", self._container]
         try:
-            code, out, _ = self._run(argv)
+            code, out, _ = self._run(argv, handle_exceptions=False)
         except OSError:  # no docker on this host
             return False
         return code == 0 and out.strip() == "true"
