@@ -37,11 +37,16 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = "host_health"
 
-LOOK_SECONDS: Final = 4.0
-"""For each look on a host; a healthy one takes well under a second."""
+LOOK_SECONDS: Final = 10.0
+"""For each look on a host; a healthy one takes well under a second, on a busy machine a few."""
 
-SESSION_SECONDS: Final = 12.0
+SESSION_SECONDS: Final = 25.0
 """For a host's whole answer, sudo included."""
+
+SETTLE_SECONDS: Final = 60.0
+"""What has just been started may be slow at first: caches are empty, code is not compiled yet."""
+
+SETTLE_PAUSE_SECONDS: Final = 3.0
 
 TURN_SECONDS: Final = 60.0
 """How long to wait for another probe of the same site on this machine."""
@@ -111,6 +116,21 @@ def probe(
     return Report(
         tuple(result for result in marked if not only or result.service in {*only, "site"}), time.monotonic() - began
     )
+
+
+def settled(site: Opened, ways: Reach | None = None) -> Report:
+    """Probe until nothing fails any more, for a minute at most; return the last report.
+
+    For the end of a deploy. What is broken stays so, and costs that minute.
+
+    :param ways: connections that are open already.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        report = probe(site, ways=ways)
+        if report.ok or time.monotonic() > deadline:
+            return report
+        time.sleep(SETTLE_PAUSE_SECONDS)
 
 
 def services() -> tuple[str, ...]:

@@ -125,7 +125,8 @@ class LoginForm(_KeycloakProbe):
             raise ProbeError(saw, f"{_REALM}: the client {login.client} lacks its audience mapper")
         if not tokens.access_claims.get(login.identity_claim):
             raise ProbeError(f"the access token has no {login.identity_claim}", f"{_REALM}: a claim is not mapped")
-        yield Seen("pass", self.did, f"{login.user} is in; signature, issuer, audience, nonce, at_hash hold")
+        saw = f"{login.user} is in; signature, issuer, audience, nonce, at_hash hold"
+        yield Seen("pass", self.did, saw, host=target.name("keycloak"))
 
 
 class WrongRedirect(_KeycloakProbe):
@@ -146,7 +147,7 @@ class WrongRedirect(_KeycloakProbe):
         saw = f"{answer.status_code} {page.page_id if page else ''}".rstrip()
         if answer.status_code != 400:
             raise ProbeError(f"{saw}, not 400", self.mend if answer.status_code < 500 else _LOOK)
-        yield Seen("pass", self.did, saw)
+        yield Seen("pass", self.did, saw, host=target.name("keycloak"))
 
 
 class Logout(_KeycloakProbe):
@@ -162,12 +163,13 @@ class Logout(_KeycloakProbe):
         """Yield one observation; skip when nobody is logged in."""
         session, _ = _session(target)
         if session.tokens is None:
-            yield Seen("skip", self.did, "nobody is logged in", "see keycloak.login")
+            yield Seen("skip", self.did, "nobody is logged in", "see keycloak.login", host=target.name("keycloak"))
             return
         ended, again = session.close()
         if ended not in (200, 204, 302) or again != 400:
             raise ProbeError(f"the end of the session answers {ended}, a refresh afterwards {again}", self.mend)
-        yield Seen("pass", self.did, f"ended ({ended}), and the refresh token is refused ({again})")
+        saw = f"ended ({ended}), and the refresh token is refused ({again})"
+        yield Seen("pass", self.did, saw, host=target.name("keycloak"))
 
 
 def audience(claims: object) -> list[str]:

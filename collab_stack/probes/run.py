@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SESSION_LANE: Final = "login"
 """Its probes build on each other (log in, use the token, log out), so a part of it cannot be left out."""
 
+HOST_LANE: Final = "hosts"
+"""Its probes judge what hosts report; all others look at the public names."""
+
 
 def run(
     target: Target,
@@ -68,14 +71,15 @@ def observe(probe: Probe, target: Target) -> Iterator[Result]:
         service = seen.service or probe.service
         return Result(probe.id, service, seen.host, seen.state, probe.severity, seen.did, seen.saw, seen.mend, seconds)
 
+    where = target.name(probe.service) if probe.service in target.urls and probe.lane != HOST_LANE else None
     try:
         for seen in probe.run(target):
             yield result(seen)
     except ProbeError as error:
-        yield result(Seen("fail", probe.did, error.saw, error.mend))
+        yield result(Seen("fail", probe.did, error.saw, error.mend, host=where))
     except OSError as error:
-        yield result(Seen("fail", probe.did, describe(error), probe.mend))
+        yield result(Seen("fail", probe.did, describe(error), probe.mend, host=where))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # An answer of another shape than the protocol says: the other side is broken, or is somebody else.
         saw = f"an answer that makes no sense ({type(error).__name__}: {error})"
-        yield result(Seen("fail", probe.did, saw, probe.mend))
+        yield result(Seen("fail", probe.did, saw, probe.mend, host=where))

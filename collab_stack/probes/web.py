@@ -238,6 +238,8 @@ def describe(error: Exception) -> str:
         if inner is None:
             break
         found = inner
+    if isinstance(error, requests.ReadTimeout):
+        return f"no answer within {READ_SECONDS:g} s"
     if isinstance(found, ssl.SSLCertVerificationError):
         return f"the certificate does not verify: {found.verify_message}"
     text = str(found).rpartition("object at 0x")[2].partition(">: ")[2] or str(found)
