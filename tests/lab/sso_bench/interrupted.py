@@ -1,0 +1,55 @@
+"""The reconciler without Ansible around it, so that it can end after any request."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+from ansible.module_utils.collab import keycloak_realm
+from ansible.module_utils.collab.keycloak_api import Api
+from ansible.module_utils.collab.keycloak_bootstrap import Account, bootstrap, temporary_administrators
+from ansible.module_utils.collab.keycloak_realm import Wanted
+from ansible.module_utils.collab.keycloak_state import Session
+
+from tests.lab.sso_bench.bench import Bench
+
+__all__ = ["Account", "Killed", "Wanted", "reconcile", "temporary_administrators"]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing handles it."""
+
+
+class Mortal(Api):
+    """Dies after so many requests; Keycloak has done the last one."""
+
+    left = 0
+
+    def _exchange(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
+        answer = super()._exchange(method, path, data, headers)
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+        return answer
+
+
+def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0) -> list[str]:
+    """Do what the module does, and return what still differs afterwards.
+
+    :param requests: how many are sent until it is killed; 0 lets it live.
+    :raises Killed: then.
+    """
+    api = Mortal(bench.url, str(bench.ca_file))
+    api.left = requests
+    if not api.login(account.client_id, account.secret) or not api.exists(account.realm):
+        bootstrap(api, account, _run)
+    session = Session(api, account.realm, lambda session: keycloak_realm.read(wanted, session))
+    keycloak_realm.converge(wanted, session, [], new=False)
+    return [step.target for step in keycloak_realm.plan(wanted, session.refresh())]
+
+
+def _run(argv: list[str], environ_update: dict[str, str], **_: object) -> tuple[int, str, str]:
+    """Run a command as AnsibleModule.run_command does."""
+    environment = environ_update | {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
