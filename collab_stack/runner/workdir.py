@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "collab-stack-"
 
+LONGEST: Final = 24
+"""Characters of the folder that such a folder is made in. The kernel takes 107 for a socket's path, of which ssh's
+``/collab-stack-xxxxxxxx/cp/`` + 40 (a hash) + 17 (while it is made) are used below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -32,8 +36,12 @@ class Work:
 
 def parents() -> list[Path]:
     """Return where such folders are made, best first: memory file systems, so that a secret never reaches a disk."""
-    candidates = [os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/dev/shm", tempfile.gettempdir()]  # noqa: S108 - mkdtemp makes a 0700 folder of unpredictable name in it
-    found = [Path(name) for name in candidates if name and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK)]
+    candidates = [os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/dev/shm", "/tmp"]  # noqa: S108 - mkdtemp makes a 0700 folder of unpredictable name in it
+    found = [
+        Path(name)
+        for name in candidates
+        if name and len(name) <= LONGEST and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK)
+    ]
     return list(dict.fromkeys(found))
 
 
