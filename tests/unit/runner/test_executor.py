@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -119,18 +120,29 @@ def _words(process: int) -> bytes:
         return b""
 
 
-def test_a_private_folder_is_private_and_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for private folders, with a name that is short enough."""
+    with tempfile.TemporaryDirectory(prefix="ct-", dir="/tmp") as name:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", name)
+        yield Path(name)
+
+
+def test_a_private_folder_is_private_and_goes(place: Path) -> None:
     with private_folder() as work:
-        assert work.path.parent == tmp_path
+        assert work.path.parent == place
         assert work.path.stat().st_mode & 0o777 == 0o700
-        assert sweep(tmp_path) == []
+        assert sweep(place) == []
         path = work.path
     assert not path.exists()
 
 
-def test_the_folder_of_a_killed_run_is_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_place_with_a_long_name_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert tmp_path not in workdir.parents()
+
+
+def test_the_folder_of_a_killed_run_is_swept(place: Path) -> None:
     program = (
         "import time\nfrom collab_stack.runner.workdir import private_folder\n"
         "with private_folder() as work:\n    print(work.path, flush=True)\n    time.sleep(60)\n"
@@ -139,11 +151,11 @@ def test_the_folder_of_a_killed_run_is_swept(monkeypatch: pytest.MonkeyPatch, tm
     assert process.stdout is not None
     path = Path(process.stdout.readline().strip())
     (path / "tmp" / "secret").write_text("left behind")
-    assert sweep(tmp_path) == []
+    assert sweep(place) == []
     process.kill()
     process.wait(5)
     process.stdout.close()
-    assert sweep(tmp_path) == [path]
+    assert sweep(place) == [path]
     assert not path.exists()
 
 
