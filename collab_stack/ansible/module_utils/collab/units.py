@@ -114,6 +114,9 @@ def _file_actions(
         yield "disable"
 
 
+_STARTING = frozenset({"start", "restart", "reload"})
+
+
 class Systemctl:
     """Calls systemctl.
 
@@ -160,12 +163,21 @@ class Systemctl:
     def _verify(self, name: str) -> None:
         state = self.states([name])[name]
         if state.active == "failed" or state.sub == "auto-restart":
-            raise UnitError(f"{name} was started and has failed ({state.sub}); read: journalctl -u {name}")
+            raise UnitError(
+                f"{name} was started and has failed ({state.sub}); read: journalctl -u {name}{self._last_words(name)}"
+            )
 
     def _call(self, *arguments: str) -> None:
         code, out, err = self._run(["systemctl", *arguments])
         if code:
-            raise UnitError(f"systemctl {' '.join(arguments)}: {(err or out).strip()}")
+            said = self._last_words(arguments[-1]) if arguments[0] in _STARTING else ""
+            raise UnitError(f"systemctl {' '.join(arguments)}: {(err or out).strip()}{said}")
+
+    def _last_words(self, name: str) -> str:
+        """Return what a unit itself last wrote to the journal: the reason, mostly, without logging in to the host."""
+        words = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=5", f"_SYSTEMD_UNIT={name}"]
+        code, out, _ = self._run(words)
+        return f"\nIts last words:\n{out.strip()}" if not code and out.strip() else ""
 
 
 def _state(block: str) -> UnitState:
