@@ -97,7 +97,7 @@ def test_the_system_settings_are_upstream_s(rendered: dict[str, Any]) -> None:
 
 def test_the_system_settings_have_upstream_s_types(rendered: dict[str, Any]) -> None:
     """PHP compares some of them strictly, and "false" is true."""
-    python = {"array": (list, dict), "boolean": bool, "integer": int, "string": str, "float": float}
+    python: dict[str, Any] = {"array": (list, dict), "boolean": bool, "integer": int, "string": str, "float": float}
     known = contract.system_settings()
     for key, value in {**rendered["instance"]["system"], **config_file(rendered)}.items():
         wanted = python.get(known[key], object)

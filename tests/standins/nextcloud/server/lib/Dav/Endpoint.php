@@ -6,6 +6,8 @@ namespace Standin\Dav;
 use Standin\Http\Request;
 use Standin\Refused;
 use Standin\Web\Authentication;
+use Standin\Web\Pages;
+use Standin\Web\Texts;
 
 /** WebDAV below /remote.php/dav/files/<uid>/ and /remote.php/webdav/: enough for a client's round trip. */
 final class Endpoint
@@ -17,7 +19,11 @@ final class Endpoint
 
     public function answer(): void
     {
-        header('Content-Type: application/xml; charset=utf-8');
+        if (preg_match('#^/(dav|webdav)(/|$)#', $this->request->path()) !== 1) {
+            http_response_code(404);
+            Pages::error(Texts::of('not_found'));
+            return;
+        }
         $uid = Authentication::of($this->request, $this->apps);
         if ($uid === null) {
             $this->refuse(401, 'NotAuthenticated', 'No public access to this resource., No \'Authorization: Basic\' header found.');
@@ -48,7 +54,7 @@ final class Endpoint
         $method = $this->request->method();
         $parent = str_contains($path, '/') ? dirname($path) : '';
         if (in_array($method, ['PUT', 'MKCOL'], true) && !$storage->isFolder($parent)) {
-            $this->refuse(409, 'Conflict', 'Files cannot be created in non-existent collections');
+            $this->refuse($method === 'PUT' ? 404 : 409, $method === 'PUT' ? 'NotFound' : 'Conflict', "File with name $parent could not be located");
         } elseif (in_array($method, ['GET', 'HEAD', 'DELETE', 'PROPFIND'], true) && !$storage->exists($path)) {
             $this->refuse(404, 'NotFound', "File with name $path could not be located");
         } else {
@@ -87,10 +93,10 @@ final class Endpoint
     {
         $about = $storage->describe($path);
         if ($about['folder']) {
-            $this->refuse(501, 'NotImplemented', 'GET is only implemented for File objects');
             return;
         }
-        header('Content-Type: application/octet-stream');
+        $types = ['txt' => 'text/plain;charset=UTF-8', 'md' => 'text/markdown', 'pdf' => 'application/pdf', 'png' => 'image/png'];
+        header('Content-Type: ' . ($types[strtolower(pathinfo($path, PATHINFO_EXTENSION))] ?? 'application/octet-stream'));
         header("Content-Length: {$about['size']}");
         header("ETag: \"{$about['etag']}\"");
         header("Content-Security-Policy: default-src 'none';");
@@ -109,7 +115,8 @@ final class Endpoint
     {
         $base = rtrim((string) preg_replace('#' . preg_quote($path, '#') . '/?$#', '', '/remote.php' . $this->request->path()), '/');
         $depth = $this->request->header('Depth') === '0' ? 0 : 1;
-        http_response_code(207);
+        header('HTTP/1.1 207 Multi-Status');
+        header('Content-Type: application/xml; charset=utf-8');
         $xml = '<?xml version="1.0"?><d:multistatus xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns">';
         foreach ([$storage->describe($path), ...$storage->list($path, $depth)] as $one) {
             $href = $base . '/' . implode('/', array_map(rawurlencode(...), explode('/', $one['path']))) . ($one['folder'] && $one['path'] !== '' ? '/' : '');
@@ -126,6 +133,7 @@ final class Endpoint
     private function refuse(int $status, string $exception, string $message): void
     {
         http_response_code($status);
+        header('Content-Type: application/xml; charset=utf-8');
         echo self::error("Sabre\\DAV\\Exception\\$exception", $message);
     }
 

@@ -18,30 +18,31 @@ final class Ocs
     public function answer(array $apps): void
     {
         $path = $this->request->path();
-        if ($path === '/apps/serverinfo/api/v1/info') {
-            $this->serverInfo();
-            return;
-        }
         $credentials = $this->request->header('Authorization') !== '';
         $uid = Authentication::of($this->request, $apps);
         if ($credentials && $uid === null) {
-            $this->fail(997, 'Current user is not logged in', 401);
+            header('WWW-Authenticate: Basic realm="Authorisation Required"');
+            $this->fail(997, 'Unauthorised', 401);
+            return;
+        }
+        if ($path === '/apps/serverinfo/api/v1/info') {
+            $this->serverInfo($uid);
             return;
         }
         if ($path === '/cloud/capabilities') {
             $this->success($this->capabilities($uid));
             return;
         }
-        if ($uid === null) {
+        if (!in_array($path, ['/cloud/user', '/core/getapppassword'], true)) {
+            $this->fail(998, 'Invalid query, please check the syntax.', 404);
+        } elseif ($uid === null) {
             $this->fail(997, 'Current user is not logged in', 401);
-        } elseif ($this->request->header('OCS-APIRequest') === '' && !$credentials) {
-            $this->fail(412, 'CSRF check failed', 412);
+        } elseif ($this->request->header('OCS-APIRequest') === '') {
+            Router::json(['message' => 'CSRF check failed'], 412);
         } elseif ($path === '/cloud/user') {
             $this->success($this->account($uid));
-        } elseif ($path === '/core/getapppassword') {
-            $this->success(['apppassword' => Server::tokens()->addAppPassword($uid, $this->request->header('User-Agent') ?: 'unknown')]);
         } else {
-            $this->fail(998, 'Invalid query, please check the syntax.', 404);
+            $this->success(['apppassword' => Server::tokens()->addAppPassword($uid, $this->request->header('User-Agent') ?: 'unknown')]);
         }
     }
 
@@ -76,11 +77,14 @@ final class Ocs
         ];
     }
 
-    private function serverInfo(): void
+    /** For an administrator, or whoever holds the token. */
+    private function serverInfo(?string $uid): void
     {
         $token = Server::appConfig()->get('serverinfo', 'token');
-        if ($token === '' || !hash_equals($token, $this->request->header('NC-Token'))) {
-            $this->fail(997, 'Unauthorized', 401);
+        $admin = $uid !== null && in_array('admin', Server::groups()->of($uid), true);
+        if (!$admin && ($token === '' || !hash_equals($token, $this->request->header('NC-Token')))) {
+            http_response_code(401);
+            $this->send('failure', 401, '', ['message' => 'Unauthorized']);
             return;
         }
         $this->success(['nextcloud' => ['system' => ['version' => Server::version()->full()], 'storage' => [

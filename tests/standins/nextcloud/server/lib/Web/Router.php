@@ -32,7 +32,7 @@ final class Router
             $path === '/' => $this->redirect(Session::user() === null ? '/login' : '/apps/files/'),
             $path === '/login' && $method === 'POST' => $this->localLogin(),
             $path === '/login' => $this->loginPage(),
-            $path === '/logout' => $this->logout(),
+            $path === '/logout' => Session::user() === null ? $this->anonymous() : $this->logout(),
             $path === '/csrftoken' => self::json(['token' => Session::requestToken()]),
             preg_match('#^/(apps/(files|dashboard)|settings)(/|$)#', $path) === 1 => $this->files(),
             default => $this->notFound(),
@@ -47,9 +47,14 @@ final class Router
     /** An absolute URL of this instance; without index.php only when the web server says the front controller is active. */
     public static function url(Request $request, string $path): string
     {
+        return $request->base() . self::local($path);
+    }
+
+    private static function local(string $path): string
+    {
         $pretty = ($_SERVER['front_controller_active'] ?? '') === 'true'
             || Server::config()->flag('htaccess.IgnoreFrontController');
-        return $request->base() . ($pretty ? '' : '/index.php') . $path;
+        return ($pretty ? '' : '/index.php') . $path;
     }
 
     /** @param array<string, mixed> $data */
@@ -89,13 +94,10 @@ final class Router
 
     private function localLogin(): void
     {
-        if (!hash_equals(Session::requestToken(), (string) ($_POST['requesttoken'] ?? ''))) {
-            $this->redirect('/login?direct=1');
-            return;
-        }
+        $token = hash_equals(Session::requestToken(), (string) ($_POST['requesttoken'] ?? ''));
         $uid = Server::users()->authenticate((string) ($_POST['user'] ?? ''), (string) ($_POST['password'] ?? ''));
-        if ($uid === null) {
-            $this->redirect('/login?direct=1&user=' . rawurlencode((string) ($_POST['user'] ?? '')));
+        if (!$token || $uid === null) {
+            header('Location: ' . self::local('/login?direct=1&user=' . rawurlencode((string) ($_POST['user'] ?? ''))), true, 303);
             return;
         }
         Session::login($uid);
@@ -114,7 +116,7 @@ final class Router
     {
         $uid = Session::user();
         if ($uid === null) {
-            $this->redirect('/login?redirect_url=' . rawurlencode($this->request->path()));
+            $this->anonymous();
             return;
         }
         $logout = self::url($this->request, '/logout');
@@ -122,6 +124,16 @@ final class Router
             $logout = (isset($parts['logout_url']) ? $parts['logout_url']($this->request) : null) ?? $logout;
         }
         Pages::files($uid, Server::users()->displayName($uid), (new Storage($uid))->list('', 1), $logout);
+    }
+
+    /** A browser is sent to log in; anything else gets a 401. */
+    private function anonymous(): void
+    {
+        if (str_contains($this->request->header('Accept'), 'html')) {
+            header('Location: ' . self::local('/login?redirect_url=' . $this->request->path()), true, 303);
+            return;
+        }
+        self::json(['message' => 'Current user is not logged in'], 401);
     }
 
     private function notFound(): void
