@@ -1,4 +1,4 @@
-"""Run every Molecule scenario, a few at a time, and say how each ended.
+"""Run every Molecule scenario, one after the other in one lab, and say how each ended.
 
 One scenario alone: `.venv/bin/molecule test -s NAME`.
 """
@@ -9,13 +9,12 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOGS: Final = ROOT / "build" / "molecule"
-TOGETHER: Final = 2
+LAB: Final = "molecule"
 SECONDS: Final = 1200
 SHOWN_LINES: Final = 60
 
@@ -41,6 +40,7 @@ def run(name: str) -> Ending:
         "PATH": f"{program.parent}:{os.environ['PATH']}",
         "NO_COLOR": "1",
         "ANSIBLE_NOCOLOR": "1",
+        "COLLAB_MOLECULE_KEEP": "1",  # the lab stays for the next scenario
     }
     begin = time.monotonic()
     with (LOGS / f"{name}.log").open("w", encoding="utf-8") as log:
@@ -72,8 +72,11 @@ def tell(text: str) -> None:
 def main() -> int:
     """Run all scenarios, or those named as arguments; return the exit code."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(TOGETHER) as pool:
-        endings = list(pool.map(run, sys.argv[1:] or scenarios()))
+    try:
+        endings = [run(name) for name in sys.argv[1:] or scenarios()]
+    finally:
+        down = [str(Path(sys.executable).with_name("collab-stack")), "lab", "down", "--name", LAB, "--keep-cache"]
+        subprocess.run(down, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     failed = [ending.name for ending in endings if not ending.passed]
     for name in failed:
         lines = (LOGS / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
