@@ -94,6 +94,7 @@ options:
       settings: {description: Fields of its representation., type: dict, default: {}}
       scopes: {description: All its default scopes; it has no optional ones., type: list, elements: str, default: []}
       mappers: *mappers
+      roles: {description: The realm's roles that may be in its tokens., type: list, elements: str, default: []}
   built_in_clients: {description: Keycloak's own clients -> fields that have to differ from its defaults., type: dict, default: {}}
   flows:
     description: Authentication flows, each bound to the realm.
@@ -206,7 +207,12 @@ def arguments() -> dict[str, Any]:
             name=text, description=text, for_every_client={"type": "bool", "default": False}, mappers=mappers
         ),
         "clients": suboptions(
-            client_id=text, secret={"type": "str", "no_log": True}, settings=mapping, scopes=names, mappers=mappers
+            client_id=text,
+            secret={"type": "str", "no_log": True},
+            settings=mapping,
+            scopes=names,
+            mappers=mappers,
+            roles=names,
         ),
         "built_in_clients": mapping,
         "flows": suboptions(**flow),

@@ -25,6 +25,7 @@ CLIENT: dict[str, Any] = {
     "settings": {"publicClient": False, "attributes": {"pkce.code.challenge.method": "S256"}},
     "scopes": ["basic"],
     "mappers": [{"name": "audience", "type": "oidc-audience-mapper", "config": {"access.token.claim": True}}],
+    "roles": [],
 }
 FLOW: dict[str, Any] = {
     "alias": "ours",
@@ -117,6 +118,14 @@ def test_each_part_of_a_client_is_compared() -> None:
     assert client_steps(optionalClientScopes=["phone"]) == ["change client nextcloud: optional scopes: phone -> (none)"]
     assert client_steps(protocolMappers=[]) == [
         "change client nextcloud: mapper audience: (none) -> oidc-audience-mapper"
+    ]
+
+
+def test_a_role_that_nobody_lets_into_the_tokens_goes() -> None:
+    export = {"clients": [client()], "scopeMappings": [{"client": "nextcloud", "roles": ["collab-admin"]}]}
+    state = State(export=export, secrets={"nextcloud": "right"})
+    assert said(keycloak_clients.client_steps([CLIENT], state)) == [
+        "change client nextcloud: roles in tokens: collab-admin -> (none)"
     ]
 
 

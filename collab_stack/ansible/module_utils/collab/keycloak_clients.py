@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from ansible.module_utils.collab.keycloak_access import roles
 from ansible.module_utils.collab.keycloak_api import segment
 from ansible.module_utils.collab.keycloak_compare import Difference, Json, differences, merged, texts
 from ansible.module_utils.collab.keycloak_state import (
@@ -122,6 +123,7 @@ def client_steps(wanted: Sequence[Json], state: State) -> list[Step]:
         found = list(differences(_client(client), actual))
         found += _scope_differences(client, actual)
         found += mapper_differences(client["mappers"], actual.get("protocolMappers", []))
+        found += set_difference("roles in tokens", state.scope_mappings(client["client_id"]), set(client["roles"]))
         secret = client.get("secret") or ""
         if secret and not hmac.compare_digest(state.secrets.get(client["client_id"], ""), secret):
             found.append(Difference("secret", "another", "the site's"))
@@ -146,7 +148,8 @@ def _write_client(wanted: Json, session: Session) -> None:
     if actual is None:
         scopes = {"defaultClientScopes": wanted["scopes"], "optionalClientScopes": []}
         mappers = [mapper(item) for item in wanted["mappers"]]
-        session.call("POST", "/clients", {**_client(wanted), **secret, **scopes, "protocolMappers": mappers})
+        made = session.call("POST", "/clients", {**_client(wanted), **secret, **scopes, "protocolMappers": mappers})
+        _write_roles(f"/clients/{made}", set(), set(wanted["roles"]), session)
         return
     path = f"/clients/{actual['id']}"
     current = session.call("GET", path)
@@ -154,6 +157,15 @@ def _write_client(wanted: Json, session: Session) -> None:
     _write_mappers(path, wanted["mappers"], actual.get("protocolMappers", []), session)
     for kind, names in (("default", set(wanted["scopes"])), ("optional", set())):
         _write_scopes(path, kind, set(actual.get(f"{kind}ClientScopes", [])), names, session)
+    before = session.state.scope_mappings(wanted["client_id"])
+    _write_roles(path, before, set(wanted["roles"]), session)
+
+
+def _write_roles(path: str, before: set[str], after: set[str], session: Session) -> None:
+    """Let exactly these realm roles into the tokens of a client that has not the full scope."""
+    for method, names in (("POST", after - before), ("DELETE", before - after)):
+        if names:
+            session.call(method, f"{path}/scope-mappings/realm", roles(session, names))
 
 
 def _write_scopes(path: str, kind: str, before: set[str], after: set[str], session: Session) -> None:

@@ -58,6 +58,11 @@ class State:
         """Return a client by its client id."""
         return one(self.export.get("clients", []), "clientId", client_id)
 
+    def scope_mappings(self, client_id: str) -> set[str]:
+        """Return the realm roles that a client without the full scope may have in its tokens."""
+        entries = [entry for entry in self.export.get("scopeMappings", []) if entry.get("client") == client_id]
+        return {name for entry in entries for name in entry.get("roles", [])}
+
     def scope(self, name: str) -> Json | None:
         """Return a client scope."""
         return one(self.export.get("clientScopes", []), "name", name)
