@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urljoin
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 CRON_SECONDS: Final = 900
 """The timer runs every five minutes; three times that is what Nextcloud's own status page calls too long."""
+
+LEFTOVER_SECONDS: Final = 600
+"""A file of a probe that is older belongs to none that still runs."""
 
 OTHERS: Final = (("account-console", "/account/"), ("security-admin-console", ""))
 """Public clients that every realm has, and where below the issuer their codes may go."""
@@ -113,20 +119,36 @@ class Files(Probe):
             return
         person = quote(str(tokens.access_claims[target.login.identity_claim]), safe="")
         base = f"{target.urls['nextcloud']}/remote.php/dav"
-        url = f"{base}/files/{person}/.collab-probe-{secrets.token_hex(8)}.txt"
-        content = secrets.token_hex(512)
+        folder = f"{base}/files/{person}/"
         # No cookies: with the session of an earlier request, user_oidc 8.7 to 8.10 answers 401.
         authorised = {"Authorization": f"Bearer {tokens.access}"}
-        self._expect(target, "PUT", url, authorised, (201, 204), content)
+        url = f"{folder}.collab-probe-{int(time.time())}-{secrets.token_hex(4)}.txt"
+        content = secrets.token_hex(512)
         try:
-            got = self._expect(target, "GET", url, authorised, (200,))
-            if got != content:
-                raise ProbeError("the file came back with another content", _LOOK)
-        finally:
-            self._expect(target, "DELETE", url, authorised, (204,))
+            self._round(target, url, authorised, content)
+        except BaseException:
+            # A request that timed out may have been carried out all the same.
+            with suppress(OSError):
+                target.web.request("DELETE", url, headers=authorised)
+            raise
+        self._sweep(target, folder, authorised)
         # What is deleted goes to the trash, and would stay there for weeks.
         target.web.request("DELETE", f"{base}/trashbin/{person}/trash", headers=authorised)
         yield Seen("pass", self.did, f"{len(content)} bytes there and back", host=target.name("nextcloud"))
+
+    def _round(self, target: Target, url: str, headers: dict[str, str], content: str) -> None:
+        self._expect(target, "PUT", url, headers, (201, 204), content)
+        if self._expect(target, "GET", url, headers, (200,)) != content:
+            raise ProbeError("the file came back with another content", _LOOK)
+        self._expect(target, "DELETE", url, headers, (204,))
+
+    @staticmethod
+    def _sweep(target: Target, folder: str, headers: dict[str, str]) -> None:
+        """Remove what earlier probes could not; those of the last minutes may be another machine's."""
+        listed = target.web.request("PROPFIND", folder, headers={**headers, "Depth": "1"}).text
+        for name, made in set(re.findall(r"(\.collab-probe-(\d+)-[0-9a-f]+\.txt)", listed)):
+            if int(made) < time.time() - LEFTOVER_SECONDS:
+                target.web.request("DELETE", f"{folder}{name}", headers=headers)
 
     def _expect(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_probe_leaves_nothing_behind(world: World) -> None:
     assert not world.behaviour.idp.refresh
     assert not world.behaviour.idp.logged_in
     assert world.behaviour.idp.logins == 1, "one user never logs in twice at a time"
+
+
+def test_what_earlier_probes_left_is_removed(world: World) -> None:
+    world.behaviour.broken.add("PUT-fails")
+    probe(world, *LOGIN)
+    assert not world.behaviour.files, "a failed request may have been carried out"
+    world.behaviour.broken.clear()
+    folder = "/remote.php/dav/files/id-42/"
+    recent = f"{folder}.collab-probe-{int(time.time())}-0a.txt"
+    world.behaviour.files |= {f"{folder}.collab-probe-1000000000-0b.txt": "old", recent: "new", f"{folder}x.txt": "own"}
+    assert states(probe(world, *LOGIN)) == {"pass"}
+    assert set(world.behaviour.files) == {recent, f"{folder}x.txt"}
 
 
 def test_without_a_login_what_needs_it_is_skipped_and_says_why(world: World) -> None:

@@ -236,12 +236,16 @@ class _Handler(BaseHTTPRequestHandler):
         if claims is None or not (meant or "any-audience" in state.broken):
             return Answer(401)
         if f"{self.command}-fails" in state.broken:
+            if self.command == "PUT":
+                state.files[path] = body  # carried out, though it says otherwise
             return Answer(503)
         if self.command == "PUT":
             state.files[path] = body[:10] if "truncates" in state.broken else body
             return Answer(201)
         if self.command == "GET":
             return Answer(200, state.files[path]) if path in state.files else Answer(404)
+        if self.command == "PROPFIND" and self.headers.get("Depth") == "1":
+            return Answer(207, "".join(f"<d:href>{name}</d:href>" for name in state.files))
         return self._delete(path) if self.command == "DELETE" else Answer(207)
 
     def _delete(self, path: str) -> Answer:
@@ -249,5 +253,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.behaviour.trash.clear()
         else:
             self.behaviour.trash.append(path)
-            del self.behaviour.files[path]
+            self.behaviour.files.pop(path, None)
         return Answer(204)
