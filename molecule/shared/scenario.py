@@ -66,7 +66,7 @@ def locked(directory: Path) -> Site:
 def write_inventory(lab: Lab, site: Site, host: str, password: bytes, target: Path) -> None:
     """Write the inventory that a deploy to one host would use, with the secrets in it."""
     known = site.hosts.hosts[host]
-    alone = Hosts({host: known}, {group: (host,) for group in site.hosts.groups})
+    alone = Hosts({host: known}, dict.fromkeys(site.hosts.groups, (host,)))
     planned = plan.build(dataclasses.replace(site, hosts=alone), catalogue.load())
     common = {
         "collab_secrets": secrets.load(site.directory, password) | lab.site_secrets(),

@@ -62,7 +62,7 @@ def send(scenario: Scenario) -> Fetch:
     ca = (Path(scenario.variables["collab_site_dir"]) / "tls" / "internal-ca.pem").read_text()
     script = (FILES / "fetch.py").read_text()
 
-    def one(host: str, path: str, source: str = "host1", **more: Any) -> dict[str, Any]:
+    def one(host: str, path: str, source: str = "host1", **more: object) -> dict[str, Any]:
         request = {"address": scenario.address, "host": host, "path": path, "ca": ca, **more}
         done = subprocess.run(
             ["docker", "exec", "-i", f"collab-lab-molecule-{source}", "python3", "-", json.dumps(request)],

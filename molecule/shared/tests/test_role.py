@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
 DRIFT = "drift.yml"
-"""In a scenario's folder. Of each entry, ``do`` and ``mended`` are commands for root's shell on the host; ``objects`` are
-what a deploy has to name and mend, units that have to take it up included."""
+"""In a scenario's folder. Of each entry, ``do`` and ``mended`` are commands for root's shell on the host; ``objects``
+are what a deploy has to name and mend, units that have to take it up included."""
 
-SHIM = "/usr/local/sbin/systemctl"
-"""Found before the real one, on root's own path and on sudo's."""
+SHIMS = "/usr/local/sbin"
+"""Programs in it are found before the real ones, on root's own path and on sudo's."""
 
-KILLER = f"""\
+KILLER = """\
 #!/bin/sh
-rm {SHIM}.armed 2>/dev/null && kill -9 $PPID
-exec /usr/bin/systemctl "$@"
+rm {shim}.armed 2>/dev/null && kill -9 $PPID
+exec {real} "$@"
 """
 
 
@@ -37,12 +37,17 @@ def drift(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def killer(host: Host) -> Iterator[None]:
-    """Let whatever calls systemctl be killed outright, as a module is between its files and its units."""
-    encoded = base64.b64encode(KILLER.encode()).decode()
-    host.run_expect([0], f"echo {encoded} | base64 -d > {SHIM}; chmod 755 {SHIM}")
-    yield
-    host.run_expect([0], f"rm -f {SHIM} {SHIM}.armed")
+def killer(scenario: Scenario, host: Host) -> Iterator[str]:
+    """Let a module be killed outright when it calls a program: systemctl, between its files and its units, or another.
+
+    Returns the file whose presence arms it, once.
+    """
+    real = scenario.settings.get("scenario_killed_at", "/usr/bin/systemctl")
+    shim = f"{SHIMS}/{real.rsplit('/', 1)[-1]}"
+    encoded = base64.b64encode(KILLER.format(shim=shim, real=real).encode()).decode()
+    host.run_expect([0], f"echo {encoded} | base64 -d > {shim}; chmod 755 {shim}")
+    yield f"{shim}.armed"
+    host.run_expect([0], f"rm -f {shim} {shim}.armed")
 
 
 def alter(host: Host, drift: list[dict[str, Any]]) -> set[str]:
@@ -99,13 +104,13 @@ def test_what_was_altered_by_hand_is_named_and_mended(
 
 
 def test_a_killed_deploy_is_finished_by_the_next(
-    host: Host, drift: list[dict[str, Any]], deploy: Callable[..., Run], killer: None
+    host: Host, drift: list[dict[str, Any]], deploy: Callable[..., Run], killer: str
 ) -> None:
     altered = alter(host, drift)
-    host.run_expect([0], f"touch {SHIM}.armed")
+    host.run_expect([0], f"touch {killer}")
     killed = deploy()
     assert killed.summary.failures, killed.output[-2000:]
-    assert not host.file(f"{SHIM}.armed").exists, "nothing was killed"
+    assert not host.file(killer).exists, "nothing was killed"
     finished = deploy().succeeded()
     assert set(finished.objects) <= altered
     assert deploy(check=True).succeeded().objects == {}

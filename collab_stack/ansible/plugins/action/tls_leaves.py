@@ -153,7 +153,10 @@ class ActionModule(ActionBase):
 
 
 def _report(result: dict[str, Any], reasons: dict[str, str], seen: dict[str, Any]) -> dict[str, Any]:
-    """Return what the task tells: the files, and before them which certificates were issued and why."""
+    """Return what the task tells: which certificates were issued and why, and the files besides theirs.
+
+    Check mode cannot tell the files of a certificate that is still to be issued, so a deploy does not either.
+    """
     issued = [{"object": f"certificate {name}", "action": "issue", "differs": [why]} for name, why in reasons.items()]
     diffs = [
         {
@@ -168,7 +171,7 @@ def _report(result: dict[str, Any], reasons: dict[str, str], seen: dict[str, Any
     told = {key: value for key, value in result.items() if key not in ("leaves", "files", "invocation")}
     return told | {
         "changed": bool(result["changed"] or reasons),
-        "objects": issued + result["objects"],
-        "diff": diffs + result["diff"],
+        "objects": issued + [entry for entry in result["objects"] if entry["object"] not in paths],
+        "diff": diffs + [entry for entry in result["diff"] if entry["after_header"] not in paths],
         "changed_paths": list(dict.fromkeys([*result["changed_paths"], *paths])),
     }

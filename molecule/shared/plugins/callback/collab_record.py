@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible import context
@@ -18,8 +19,8 @@ name: collab_record
 type: notification
 short_description: Record runs for the tests of a Molecule scenario
 description:
-  - Appends the events of C(collab_events) to the file named by COLLAB_RECORD. Each run begins with a line C(run) that says
-    whether it was one in check mode.
+  - Appends the events of C(collab_events) to the file named by COLLAB_RECORD. Each run begins with a line C(run) that
+    says whether it was one in check mode.
 """
 
 
@@ -39,4 +40,4 @@ class CallbackModule(collab_events.CallbackModule):
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         """Tell that a run begins."""
-        self._emit("run", playbook=os.path.basename(playbook._file_name), check=bool(context.CLIARGS.get("check")))
+        self._emit("run", playbook=Path(playbook._file_name).name, check=bool(context.CLIARGS.get("check")))
