@@ -100,7 +100,7 @@ def run(words: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.OK
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches an operator
         return _defect(as_json, error)
     return int(outcome) if isinstance(outcome, int) else ExitCode.OK
 

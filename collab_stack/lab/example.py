@@ -63,22 +63,26 @@ def site(state: State) -> dict[str, Any]:
         # By address: the operator's machine, which locks, need not ask the lab's resolver.
         "registry": {"address": f"{infra}:{REGISTRY_PORT}", "ca": _CA},
         "artifacts": {"mirror": f"https://{infra}", "ca": _CA},
-        "sso": {
-            "realm": "agency",
-            "directory": {
-                "url": f"ldaps://ldap.{DOMAIN}",
-                "ca": _CA,
-                "vendor": "openldap",
-                "bind_dn": people.READER_DN,
-                "users_dn": people.PEOPLE_DN,
-                "groups_dn": people.GROUPS_DN,
-                "username": "uid",
-                "identity": "entryUUID",
-            },
-            "user_groups": [people.USERS],
-            "admin_groups": [people.ADMINS],
-        },
+        "sso": _sso(),
         "services": {"nextcloud": {"default_quota": "5 GB"}},
+    }
+
+
+def _sso() -> dict[str, Any]:
+    return {
+        "realm": "agency",
+        "directory": {
+            "url": f"ldaps://ldap.{DOMAIN}",
+            "ca": _CA,
+            "vendor": "openldap",
+            "bind_dn": people.READER_DN,
+            "users_dn": people.PEOPLE_DN,
+            "groups_dn": people.GROUPS_DN,
+            "username": "uid",
+            "identity": "entryUUID",
+        },
+        "user_groups": [people.USERS],
+        "admin_groups": [people.ADMINS],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from docker.errors import APIError, NotFound
 
@@ -74,24 +74,7 @@ def _start(container: Container, spec: Spec, *, carries_something: bool) -> None
 
 def _create(client: DockerClient, layout: Layout, spec: Spec) -> Container:
     api = client.api
-    systemd = spec.systemd
-    binds: dict[str, Mapping[str, str]] = {name: {"bind": path, "mode": "rw"} for name, path in spec.volumes.items()}
-    if systemd:
-        binds["/sys/fs/cgroup"] = {"bind": "/sys/fs/cgroup", "mode": "rw"}
-    settings = api.create_host_config(
-        cap_add=[*(SYSTEMD_CAPABILITIES if systemd else ()), *spec.capabilities],
-        security_opt=list(SYSTEMD_SECURITY) if systemd else [],
-        tmpfs={"/run": "", "/run/lock": ""} if systemd else {},
-        binds=binds,
-        sysctls=dict(spec.sysctls),
-        extra_hosts=dict(spec.extra_hosts),
-        port_bindings=dict.fromkeys(spec.loopback_ports, ("127.0.0.1", None)),
-    )
-    if systemd:
-        settings["CgroupnsMode"] = "host"
-        # What the command line calls systempaths=unconfined: with /proc/sys read-only, the inner Docker could not
-        # configure its interfaces.
-        settings["MaskedPaths"] = settings["ReadonlyPaths"] = []
+    settings = _host_config(client, spec)
     first = spec.legs[0]
     endpoint = api.create_endpoint_config(ipv4_address=first.ipv4, ipv6_address=first.ipv6)
     # The stubs of the SDK want one endpoint here; the SDK itself wants them by network.
@@ -119,6 +102,29 @@ def _create(client: DockerClient, layout: Layout, spec: Spec) -> Container:
         container.remove(force=True, v=True)  # a half made one would be taken for a good one the next time
         raise
     return container
+
+
+def _host_config(client: DockerClient, spec: Spec) -> dict[str, Any]:
+    """Return what the engine allows a machine; docs/lab.md says why each of these is needed."""
+    systemd = spec.systemd
+    binds: dict[str, Mapping[str, str]] = {name: {"bind": path, "mode": "rw"} for name, path in spec.volumes.items()}
+    if systemd:
+        binds["/sys/fs/cgroup"] = {"bind": "/sys/fs/cgroup", "mode": "rw"}
+    settings: dict[str, Any] = client.api.create_host_config(
+        cap_add=[*(SYSTEMD_CAPABILITIES if systemd else ()), *spec.capabilities],
+        security_opt=list(SYSTEMD_SECURITY) if systemd else [],
+        tmpfs={"/run": "", "/run/lock": ""} if systemd else {},
+        binds=binds,
+        sysctls=dict(spec.sysctls),
+        extra_hosts=dict(spec.extra_hosts),
+        port_bindings=dict.fromkeys(spec.loopback_ports, ("127.0.0.1", None)),
+    )
+    if systemd:
+        settings["CgroupnsMode"] = "host"
+        # What the command line calls systempaths=unconfined: with /proc/sys read-only, the inner Docker could not
+        # configure its interfaces.
+        settings["MaskedPaths"] = settings["ReadonlyPaths"] = []
+    return settings
 
 
 def pack(files: Mapping[str, File]) -> bytes:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 FILE: Final = "tls/internal-ca.pem"
 """Below the site: the certificate in PEM, in clear, because everybody who has to trust it needs it."""
@@ -42,17 +45,6 @@ def create(
             x509.NameAttribute(x509.NameOID.COMMON_NAME, f"collab-stack CA of {domain}"[:64]),
         ]
     )
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -62,7 +54,7 @@ def create(
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=365 * YEARS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA384())
     )
@@ -70,3 +62,19 @@ def create(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _usage() -> x509.KeyUsage:
+    """Return that the key signs certificates and revocation lists, and nothing else."""
+    from cryptography import x509  # noqa: PLC0415 - as above
+
+    denied = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**dict.fromkeys(denied, False), key_cert_sign=True, crl_sign=True)

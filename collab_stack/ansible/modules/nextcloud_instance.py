@@ -76,19 +76,12 @@ def arguments() -> dict[str, Any]:
     port = {"type": "int", "required": True}
     database = {"host": text, "port": port, "name": text, "user": text, "password": hidden, "ca": text}
     provider = {
-        "identifier": text,
-        "client_id": text,
+        **dict.fromkeys(("identifier", "client_id", "discovery_uri", "scope"), text),
         "client_secret": hidden,
-        "discovery_uri": text,
-        "scope": text,
         "options": {"type": "dict", "required": True},
     }
-    setting = {
-        "app": text,
-        "key": {**text, "no_log": False},
-        "value": text,
-        "type": {"type": "str", "default": "string", "choices": ["string", "integer", "boolean"]},
-    }
+    types = {"type": "str", "default": "string", "choices": ["string", "integer", "boolean"]}
+    setting = {"app": text, "key": {**text, "no_log": False}, "value": text, "type": types}
 
     def items(options: dict[str, Any]) -> dict[str, Any]:
         return {"type": "list", "elements": "dict", "default": [], "options": options}
