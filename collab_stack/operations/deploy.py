@@ -128,7 +128,7 @@ def _roles(site: Opened, extent: Extent, host: str) -> tuple[str, ...]:
 def _probe(site: Opened, ways: Reach) -> Mapping[str, Any]:
     from collab_stack.operations import probe  # noqa: PLC0415 - a run that fails before needs none of it
 
-    return probe.probe(site, ways=ways).as_json()
+    return probe.settled(site, ways).as_json()
 
 
 def _locked_versions(site: Opened) -> dict[str, str]:
