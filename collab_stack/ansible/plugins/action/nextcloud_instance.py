@@ -22,7 +22,6 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         found = self._call(arguments, task_vars)
         needed = found.pop("archives_needed", [])
-        calls = 1
         if needed and not found.get("failed"):
             folder = Path(arguments.get("archives_dir", ""))
             missing = [sum512 for sum512 in needed if not (folder / sum512).is_file()]
@@ -31,14 +30,12 @@ class ActionModule(ActionBase):
                     **result,
                     "failed": True,
                     "msg": f"no archive with SHA-512 {missing[0][:16]}… in {folder}; run: collab-stack artifacts pull",
-                    "collab_remote_calls": calls,
                 }
             self._make_tmp_path()
             archives = {sum512: self._send(str(folder / sum512)) for sum512 in needed}
             found = self._call({**arguments, "archives": archives}, task_vars)
-            calls += 1 + len(archives)
             self._remove_tmp_path(self._connection._shell.tmpdir)
-        return {**result, **found, "collab_remote_calls": calls}
+        return {**result, **found}
 
     def _call(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         # The controller's folder means nothing on the host.
