@@ -204,6 +204,16 @@ def test_an_unchanged_host_costs_few_remote_tasks(target: Target) -> None:
     assert "changed=0" in done.stdout
 
 
+def test_a_run_killed_before_it_confirmed_is_finished(target: Target) -> None:
+    """The rules it loaded would return; the next run loads them again and confirms them."""
+    sh(target.lab, "host1", "/usr/local/lib/collab/firewall load")
+    done = target.foundation.run("--diff", roles=("base",))
+    assert done.returncode == 0, done.stdout
+    assert "+++ after: packet filter" in done.stdout
+    code, _ = target.lab.execute("host1", "systemctl", "--quiet", "is-active", "collab-firewall-return.timer")
+    assert code != 0
+
+
 def test_rules_that_shut_the_controller_out_return(target: Target) -> None:
     """The deploy fails and says why, and the host is as before a little later, by itself."""
     elsewhere = [{"protocol": "tcp", "port": 22, "sources4": ["203.0.113.0/24"], "sources6": [], "reason": "elsewhere"}]

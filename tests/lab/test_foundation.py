@@ -30,7 +30,7 @@ DRIFT: dict[str, dict[str, set[str]]] = {
         "echo >>/etc/collab/tls/ca.pem": {"/etc/collab/tls/ca.pem"},
     },
     "objects": {
-        "nft delete table inet collab; echo >/var/lib/collab/firewall.nft": {"packet filter"},
+        "nft delete table inet collab; echo broken >/var/lib/collab/firewall.nft": {"packet filter"},
         "systemctl disable --now chrony": {"chrony.service"},
         "docker network rm collab-keycloak": {"network collab-keycloak"},
         "ip link delete br-nextcloud": {"network collab-nextcloud"},
@@ -81,11 +81,20 @@ def test_drift_is_named_and_mended(foundation: Foundation, part: str) -> None:
     unchanged(foundation)
 
 
+@pytest.fixture
+def without_web_servers(lab: Lab) -> Iterator[None]:
+    """Two packages that bring services are not installed, before and after."""
+    purge = "DEBIAN_FRONTEND=noninteractive apt-get purge --yes --autoremove nginx haproxy"
+    lab.execute("host1", "sh", "-c", purge)
+    yield
+    lab.execute("host1", "sh", "-c", purge)
+
+
+@pytest.mark.usefixtures("without_web_servers")
 @pytest.mark.parametrize("moment", ["dpkg --.*--unpack", "dpkg --.*--configure"])
 def test_an_installation_that_is_killed_is_finished(foundation: Foundation, moment: str) -> None:
     lab = foundation.lab
     extra = ["nginx", "haproxy"]
-    lab.execute("host1", "sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get purge -y --autoremove nginx haproxy")
     wanted = sorted([*foundation.variables()["base_packages"], *extra])
     process = foundation.start(roles=("base",), base_packages=wanted)
     deadline = time.monotonic() + 120
