@@ -17,6 +17,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 SLOW_CLOCK = timedelta(hours=1)
 """How far a client's clock may be behind ours and still accept a new certificate."""
 
+USAGE = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""An EC key of a TLS server signs, and does nothing else (RFC 8446 4.4.2.2)."""
+
 
 class Authority:
     """The internal CA.
@@ -48,17 +61,6 @@ class Authority:
         key = asked.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise AnsibleActionFail("a host sent a request for a key that is no EC key")
-        usage = x509.KeyUsage(
-            digital_signature=True,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=False,
-            crl_sign=False,
-            encipher_only=False,
-            decipher_only=False,
-        )
         own = self.certificate.public_key()
         assert isinstance(own, ec.EllipticCurvePublicKey)  # noqa: S101 - seen in __init__; told to the type checker
         end = min(now + timedelta(days=days), self.certificate.not_valid_after_utc)
@@ -72,7 +74,7 @@ class Authority:
             .not_valid_after(end)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
+            .add_extension(USAGE, critical=True)
             .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(own), critical=False)
