@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.module_utils.collab import keycloak_realm
 from ansible.module_utils.collab.keycloak_api import Api
-from ansible.module_utils.collab.keycloak_bootstrap import Account, bootstrap, temporary_administrators
+from ansible.module_utils.collab.keycloak_bootstrap import Account, bootstrap, temporary_administrators, usable
 from ansible.module_utils.collab.keycloak_realm import Wanted
 from ansible.module_utils.collab.keycloak_state import Session
 
@@ -41,7 +41,7 @@ def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0)
     """
     api = Mortal(bench.url, str(bench.ca_file))
     api.left = requests
-    if not api.login(account.client_id, account.secret) or not api.exists(account.realm):
+    if not usable(api, account):
         bootstrap(api, account, _run)
     session = Session(api, account.realm, lambda session: keycloak_realm.read(wanted, session))
     keycloak_realm.converge(wanted, session, [], new=False)

@@ -41,6 +41,7 @@ class Browser:
         self.base = f"{bench.url}/realms/{REALM}/protocol/openid-connect"
         self.callback = f"{bench.url}/realms/{REALM}/collab-probe/callback"
         self.session = requests.Session()
+        self.session.trust_env = False  # REQUESTS_CA_BUNDLE would win over the bench's CA
         self.session.verify = str(bench.ca_file)
 
     def login(self, username: str, password: str, client: str = "nextcloud", **query: str) -> Outcome:

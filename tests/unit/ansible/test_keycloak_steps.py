@@ -194,6 +194,7 @@ def test_a_password_is_right_only_as_it_was_set() -> None:
     actual: dict[str, Any] = {
         "username": "p",
         "enabled": True,
+        "known": True,
         "attributes": {MARKER: ["true"], keycloak_access.DIGEST: [digest]},
         "groups": ["/g"],
         "roles": [],
@@ -207,6 +208,7 @@ def test_a_password_is_right_only_as_it_was_set() -> None:
     again = ["change user p: password: another -> the site's"]
     assert steps(credentials=[{"id": "1", "type": "password", "createdDate": 1001}]) == again
     assert steps(credentials=[]) == again
+    assert steps(known=False) == ["change user p: recorded in the realm: false -> true"]
     assert steps(roles=["default-roles"]) == ["change user p: roles: default-roles -> (none)"]
     assert "secret" not in str(steps(attributes={}))
 

@@ -24,6 +24,9 @@ from ansible.module_utils.collab.keycloak_state import (
 DIGEST = "collab.password"
 """Attribute of an account of ours: which password it got, and when. See :func:`password_digest`."""
 
+ACCOUNT = "collab.account."
+"""In front of a user name: attribute of the realm with the id of an account of ours."""
+
 ROUNDS = 20_000
 """Of PBKDF2. The password is long and random; the rounds are for the operator who types one."""
 
@@ -100,15 +103,23 @@ def _write_group(path: str, after: set[str], ours: set[str], session: Session) -
             session.call(method, f"/groups/{group['id']}/role-mappings/realm", roles(session, names))
 
 
-def read_user(session: Session, name: str) -> Json | None:
-    """Return an account with what we look at: ``groups``, ``roles`` (its own ones) and ``credentials``."""
-    found = session.api.get(f"{session.base}/users", username=name, exact="true")
-    if not found:
-        return None
-    path = f"/users/{found[0]['id']}"
+def read_user(session: Session, name: str, export: Json) -> Json | None:
+    """Return an account with what we look at: ``groups``, ``roles`` (its own ones) and ``credentials``.
+
+    A search by name asks the directory too, and fails when that is down. So the id is kept in the realm.
+    """
+    known = export.get("attributes", {}).get(ACCOUNT + name)
+    user = session.api.find(f"{session.base}/users/{segment(known)}") if known else None
+    if user is None or user["username"] != name:
+        found = session.api.get(f"{session.base}/users", username=name, exact="true")
+        if not found:
+            return None
+        user = found[0]
+    path = f"/users/{user['id']}"
     mappings = session.call("GET", f"{path}/role-mappings")
     return {
-        **found[0],
+        **user,
+        "known": known == user["id"],
         "groups": [group["path"] for group in session.call("GET", f"{path}/groups")],
         "roles": [role["name"] for role in mappings.get("realmMappings", [])],
         "credentials": session.call("GET", f"{path}/credentials"),
@@ -127,6 +138,7 @@ def user_steps(wanted: Sequence[Json], state: State) -> list[Step]:
         found = list(differences(_user(user), actual))
         found += set_difference("groups", set(actual["groups"]), {f"/{name}" for name in user["groups"]})
         found += set_difference("roles", set(actual["roles"]), set())
+        found += differences(True, actual["known"], "recorded in the realm")
         if not _password_is_right(user["password"], actual):
             found.append(Difference("password", "another", "the site's"))
         steps += changed(target, found, apply)
@@ -166,7 +178,7 @@ def _write_user(wanted: Json, session: Session) -> None:
     actual = session.state.users.get(name)
     if actual is None:
         session.call("POST", "/users", _user(wanted))
-        actual = read_user(session, name) or {}
+        actual = read_user(session, name, session.state.export) or {}
     path = f"/users/{actual['id']}"
     after = {f"/{group}" for group in wanted["groups"]}
     _write_memberships(path, set(actual["groups"]), after, session)
@@ -177,6 +189,8 @@ def _write_user(wanted: Json, session: Session) -> None:
         attributes[DIGEST] = [_write_password(path, wanted["password"], actual["credentials"], session)]
     current = {**session.call("GET", path), "attributes": attributes}
     session.call("PUT", path, merged(_user(wanted), current))
+    if not actual["known"]:
+        session.call("PUT", "", merged({"attributes": {ACCOUNT + name: actual["id"]}}, session.call("GET", "")))
 
 
 def _write_memberships(path: str, before: set[str], after: set[str], session: Session) -> None:

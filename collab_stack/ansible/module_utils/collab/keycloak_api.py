@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -38,6 +39,8 @@ class Api:
     :param url: ``https://host:port``.
     :param ca_file: the CA that must have signed the server's certificate, in PEM.
     :param patience: seconds to wait for a server that does not answer yet.
+
+    ``rights`` are those of the account that logged in last: client -> its roles, as the token has them.
     """
 
     def __init__(self, url: str, ca_file: str, patience: float = 0) -> None:
@@ -50,6 +53,7 @@ class Api:
         self._patience = patience
         self._account: tuple[str, str] | None = None
         self._token = ""
+        self.rights: dict[str, set[str]] = {}
         self.requests = 0
 
     def login(self, client_id: str, secret: str) -> bool:
@@ -62,6 +66,7 @@ class Api:
         status, answer = self._send("POST", LOGIN_PATH, urlencode(form).encode(), headers)
         if status == http.client.OK:
             self._token, self._account = str(answer["access_token"]), (client_id, secret)
+            self.rights = rights(self._token)
             return True
         if status == http.client.UNAUTHORIZED:
             return False
@@ -144,6 +149,13 @@ class Api:
             return response.status, json.loads(text) if text else None
         except ValueError:
             return response.status, text.decode(errors="replace")
+
+
+def rights(token: str) -> dict[str, set[str]]:
+    """Return which roles of which clients a token carries. It comes straight from Keycloak, so nothing is verified."""
+    body = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return {client: set(held["roles"]) for client, held in claims.get("resource_access", {}).items()}
 
 
 def reason(answer: Json) -> str:

@@ -54,6 +54,14 @@ class Account:
         return PREFIX + hashlib.sha256(self.bootstrap_secret.encode()).hexdigest()[:8]
 
 
+def usable(api: Api, account: Account) -> bool:
+    """Log in as the account; say whether realm and rights are there, too, so that there is nothing to bootstrap."""
+    if not api.login(account.client_id, account.secret) or not api.exists(account.realm):
+        return False
+    wanted = {f"{account.realm}-realm": RIGHTS, "master-realm": WATCHING}
+    return all(set(names) <= api.rights.get(client, set()) for client, names in wanted.items())
+
+
 def temporary_administrators(api: Api) -> tuple[list[Json], list[str]]:
     """Return the clients and the names of users in ``master`` that Keycloak marks as temporary administrators."""
     clients = api.get("/master/clients")
@@ -80,7 +88,7 @@ def bootstrap(api: Api, account: Account, run: Runner) -> None:
     ours = [client for client in marked if client["clientId"].startswith(PREFIX)]
     for client in sorted(ours, key=lambda item: bool(item["clientId"] == account.temporary)):
         api.call("DELETE", f"/master/clients/{client['id']}")  # its own one comes last
-    if not api.login(account.client_id, account.secret):
+    if not usable(api, account):
         raise KeycloakError(f"Keycloak does not accept the account {account.client_id} just made")
 
 

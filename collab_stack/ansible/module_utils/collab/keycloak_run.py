@@ -9,7 +9,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.collab import keycloak_realm
 from ansible.module_utils.collab.keycloak_api import Api, KeycloakError, UnreachableError
-from ansible.module_utils.collab.keycloak_bootstrap import PREFIX, Account, bootstrap, temporary_administrators
+from ansible.module_utils.collab.keycloak_bootstrap import PREFIX, Account, bootstrap, temporary_administrators, usable
 from ansible.module_utils.collab.keycloak_compare import Difference
 from ansible.module_utils.collab.keycloak_realm import Wanted
 from ansible.module_utils.collab.keycloak_state import Session, Step
@@ -44,22 +44,19 @@ class Run:
             return
         try:
             api = self._connect(0 if self.module.params["starting"] else self.module.params["timeout"])
-            ready = api.login(self.account.client_id, self.account.secret)
+            ready = usable(api, self.account)
             exists = api.exists(self.wanted.name)
         except UnreachableError as error:
             if not self.module.params["starting"]:
                 raise
             self.module.warn(f"{error}; what would change in realm {self.wanted.name} is known once Keycloak runs")
             return
-        if not ready and not exists:
+        if not exists:
             self._predict_new()
             return
         if not ready:
             self.done.append(self._account_step())
             self.module.warn(f"what would change in realm {self.wanted.name} is known once the account works again")
-            return
-        if not exists:
-            self._predict_new()
             return
         self.done += self._leftovers(api)
         session = self._session(api)
@@ -69,9 +66,8 @@ class Run:
     def make(self) -> None:
         """Make it so."""
         api = self._connect(self.module.params["timeout"])
-        ready = api.login(self.account.client_id, self.account.secret)
         new = not api.exists(self.wanted.name)
-        if not ready or new:
+        if not usable(api, self.account):
             bootstrap(api, self.account, self.module.run_command)
             self.done.append(self._account_step())
         else:
