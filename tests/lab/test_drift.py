@@ -105,8 +105,7 @@ ALTERATIONS = (
     by_hand("a trusted CA", "rm /usr/local/share/ca-certificates/collab-internal-ca.crt", "tls",
             "/usr/local/share/ca-certificates/collab-internal-ca.crt", "trust store"),
     by_hand("a certificate's key", "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 "
-            "-out /etc/collab/tls/web/key.pem 2>/dev/null", "tls", "certificate web", "/etc/collab/tls/web/key.pem",
-            "/etc/collab/tls/web/cert.pem"),
+            "-out /etc/collab/tls/web/key.pem 2>/dev/null", "tls", "certificate web"),
     by_hand("a database role", "runuser -u postgres -- psql -qc 'alter role nextcloud createdb'", "postgresql",
             "role nextcloud"),
     by_hand("a database's rights", "runuser -u postgres -- psql -qc 'grant connect on database keycloak to public'",
