@@ -127,6 +127,8 @@ final class Commands
             $about = $provider->describe();
             if ($input->flag('sensitive')) {
                 $about['clientId'] = '********';
+                $host = (string) parse_url($provider->discovery, PHP_URL_HOST);
+                $about['discoveryEndpoint'] = str_replace($host, '********', $provider->discovery);
             }
             $about += ['clientSecret' => '********', 'settings' => $this->providers->settings($provider)];
             $output->data($about, $input->option('output', 'json_pretty'));

@@ -133,7 +133,7 @@ final class Application
                 return;
             }
             fwrite(STDERR, "Nextcloud is in maintenance mode, no apps are loaded.\nCommands provided by apps are unavailable.\n");
-        } elseif (Server::version()->needsUpgrade()) {
+        } elseif ($command !== 'upgrade' && Server::version()->needsUpgrade()) {
             fwrite(STDERR, "Nextcloud or one of the apps require upgrade - only a limited number of commands are available\n"
                 . "You may use your browser or the occ upgrade command to do the upgrade\n");
         }

@@ -54,7 +54,9 @@ final class Checks
         if (Server::apps()->enabled('app_api')) {
             $checks['OCA\AppAPI\SetupChecks\DaemonCheck'] = ['error', 'AppAPI default deploy daemon is not set.'];
         }
+        $readable = $config->text('log_type', 'file') === 'file';
         return $checks + [
+            'OCA\LogReader\SetupChecks\LogErrors' => self::when($readable, 'info', 'Logreader application only supports "file" log_type'),
             'BruteForceThrottler' => ['info', 'Your remote address could not be determined.'],
             'CronErrors' => ['success', ''],
             'CronInfo' => self::when($age < 3600, 'error', 'Last background job execution ran too long ago.'),
@@ -63,7 +65,7 @@ final class Checks
             'MaintenanceWindowStart' => self::when($window <= 23, 'warning', 'Server has no maintenance window start time configured.'),
             'MemcacheConfigured' => self::when($config->get('memcache.local') !== null, 'info', 'No memory cache has been configured.'),
             'MimeTypeMigrationAvailable' => self::when(
-                $settings->get('core', 'mimetype_version') === Server::version()->full(),
+                $settings->get('files', 'mimetype_version') === Server::version()->full(),
                 'warning',
                 'One or more mimetype migrations are available.',
             ),
@@ -102,7 +104,7 @@ final class Checks
         $https = str_starts_with($config->text('overwrite.cli.url'), 'https://');
         return [
             'CheckUserCertificates' => ['success', ''],
-            'ForwardedForHeaders' => self::when($config->list('trusted_proxies') !== [], 'info', 'Your remote address could not be determined.'),
+            'ForwardedForHeaders' => ['info', 'Your remote address could not be determined.'],
             'HttpsUrlGeneration' => self::when(
                 $https && $config->text('overwriteprotocol') === 'https',
                 'info',
@@ -142,11 +144,7 @@ final class Checks
     {
         return [
             'DefaultPhoneRegionSet' => self::when($config->text('default_phone_region') !== '', 'info', 'Your installation has no default phone region set.'),
-            'EmailTestSuccessful' => self::when(
-                $config->text('mail_domain') !== '' && Server::appConfig()->get('core', 'emailTestSuccessful') === '1',
-                'info',
-                'You have not set or verified your email server configuration, yet.',
-            ),
+            'EmailTestSuccessful' => self::when($config->text('mail_domain') !== '', 'info', 'You have not set or verified your email server configuration, yet.'),
             'OverwriteCliUrl' => self::when($config->text('overwrite.cli.url') !== '', 'warning', 'The "overwrite.cli.url" option is not set.'),
             'ReadOnlyConfig' => self::when(!$config->flag('config_is_read_only'), 'info', 'The read-only config has been enabled.'),
         ];

@@ -121,12 +121,14 @@ final class Apps
             $output->line("$id could not be removed as it is a shipped app");
             return 1;
         }
+        $version = Server::apps()->installedVersion($id);
         if (!$input->flag('keep-data')) {
             Server::appConfig()->deleteApp($id);
         }
         Server::apps()->disable($id);
         self::deleteTree($path);
-        $output->line("$id removed");
+        $output->line("$id disabled");
+        $output->line("$id $version removed");
         return 0;
     }
 

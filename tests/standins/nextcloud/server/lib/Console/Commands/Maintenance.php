@@ -107,7 +107,7 @@ final class Maintenance
         $output->line('     - Not a mysql database -> nothing to do');
         if ($input->flag('include-expensive')) {
             $output->line(' - Repair mime types');
-            Server::appConfig()->set('core', 'mimetype_version', Server::version()->full(), 'string');
+            Server::appConfig()->set('files', 'mimetype_version', Server::version()->full(), 'string');
         }
         return 0;
     }
