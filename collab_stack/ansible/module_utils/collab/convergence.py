@@ -153,6 +153,8 @@ class Convergence:
                 raise TreeError(f"there is no unit {unit.name} on this host")
             decided = self._decide(unit, state, watch)
             self._systemctl.perform(decided)
+            if unit.state == "started" and state.active == "activating" and not decided.actions:
+                self._systemctl.settle(unit.name)  # who comes next in the run needs it
             self._report_unit(decided)
             digests = watch.digests(self._watched(unit))
             if digests:

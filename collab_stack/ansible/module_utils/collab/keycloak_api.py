@@ -33,6 +33,10 @@ class UnreachableError(KeycloakError):
     """Nothing answers at the address."""
 
 
+class _NotConnectedError(Exception):
+    """No connection came about, so nothing was sent."""
+
+
 class Api:
     """One connection, and the token of one service account of the realm ``master``.
 
@@ -123,19 +127,30 @@ class Api:
         again = method in _AGAIN
         while True:
             try:
+                if self._connection.sock is None:
+                    self._connect()
                 return self._exchange(method, path, data, headers)
-            except ssl.SSLCertVerificationError as error:
-                raise KeycloakError(f"{self._name}: {error.verify_message}") from None
-            except ConnectionRefusedError:
+            except _NotConnectedError as error:
                 self._connection.close()
                 if time.monotonic() > deadline:
-                    raise UnreachableError(f"{self._name}: connection refused") from None
+                    raise UnreachableError(f"{self._name}: {error}") from None
                 time.sleep(RETRY_SECONDS)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 if not again:
                     raise UnreachableError(f"{self._name}: {method} {path}: {type(error).__name__} {error}") from None
                 again = False
+
+    def _connect(self) -> None:
+        try:
+            self._connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            raise KeycloakError(f"{self._name}: {error.verify_message}") from None
+        except ConnectionRefusedError:
+            raise _NotConnectedError("connection refused") from None
+        except OSError as error:
+            # Docker takes connections for a container that does not listen yet, and ends them at once.
+            raise _NotConnectedError(f"no connection: {type(error).__name__} {error}") from None
 
     def _exchange(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, Json]:
         self.requests += 1

@@ -156,6 +156,14 @@ class Systemctl:
         if "start" in plan.actions or "restart" in plan.actions:
             self._verify(plan.spec.name)
 
+    def settle(self, name: str) -> None:
+        """Wait until a unit that is on its way, as after a boot, has started; this changes nothing.
+
+        :raises UnitError: when it does not start.
+        """
+        self._call("start", name)  # joins the start that goes on
+        self._verify(name)
+
     def remove(self, name: str) -> None:
         """Stop and disable a unit whose file is about to go."""
         self._call("disable", "--now", name)
