@@ -93,7 +93,9 @@ def test_an_unchanged_deploy_changes_nothing_and_costs_few_remote_tasks(scenario
     again = scenario.recorded[2].succeeded()
     assert not again.check
     assert again.objects == {}
-    assert again.summary.remote_by_role[scenario.name] <= scenario.settings["scenario_remote_tasks"]
+    # An application's role runs the container's role, too; what belongs to no role is the reading of facts.
+    tasks = sum(count for role, count in again.summary.remote_by_role.items() if role)
+    assert 1 <= tasks <= scenario.settings["scenario_remote_tasks"]
 
 
 def test_nothing_that_the_role_uses_is_deprecated(scenario: Scenario) -> None:
