@@ -94,7 +94,8 @@ class Occ:
         """
         code, out, err = self._exec(command, stdin, secrets or {}, seconds)
         if code:
-            said = (err.strip() or out.strip() or "no output")[-1500:]
+            # The prompts of an installation are on one of the two, the reason of its failure on the other.
+            said = "\n".join(part for part in (out.strip(), err.strip()) if part)[-1500:] or "no output"
             words = " ".join(word for word in command if word not in ("php", OCC, "--no-interaction", "--no-warnings"))
             ended = f"gave no answer within {seconds} s" if code == 124 else f"ended with {code}"
             raise OccError(f"{self._container}: occ {words} {ended}: {said}")
