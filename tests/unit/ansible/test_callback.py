@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -70,17 +72,20 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    interpreter = tmp_path / "interpreter"
-    interpreter.write_text(f'#!/bin/sh\necho run >>"{tmp_path}/executions"\nexec {sys.executable} "$@"\n')
-    interpreter.chmod(interpreter.stat().st_mode | stat.S_IXUSR)
-    hosts: dict[str, dict[str, Any]] = {
-        "one": {"ansible_connection": "local", "ansible_python_interpreter": str(interpreter)},
-    }
-    (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-    (tmp_path / "secrets.yml").write_text(yaml.safe_dump({"collab_secrets": {"word": SECRET, "pem": PEM}}))
-    (tmp_path / "password").write_text("unused\n")
-    return Bench(tmp_path, [])
+def bench() -> Iterator[Bench]:
+    # Not in pytest's folder: the socket of a shared ssh connection may have 108 characters at most (unix(7)).
+    with TemporaryDirectory() as folder:
+        path = Path(folder)
+        interpreter = path / "interpreter"
+        interpreter.write_text(f'#!/bin/sh\necho run >>"{path}/executions"\nexec {sys.executable} "$@"\n')
+        interpreter.chmod(interpreter.stat().st_mode | stat.S_IXUSR)
+        hosts: dict[str, dict[str, Any]] = {
+            "one": {"ansible_connection": "local", "ansible_python_interpreter": str(interpreter)},
+        }
+        (path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+        (path / "secrets.yml").write_text(yaml.safe_dump({"collab_secrets": {"word": SECRET, "pem": PEM}}))
+        (path / "password").write_text("unused\n")
+        yield Bench(path, [])
 
 
 def test_counts_each_module_execution(bench: Bench) -> None:
