@@ -99,6 +99,9 @@ class Program:
         self, *words: str, stdin: int | IO[str] = subprocess.DEVNULL, cwd: Path | None = None
     ) -> Iterator[subprocess.Popen[str]]:
         """Run a command while the block runs; what is left of it then is killed."""
+        # A shell starts what it puts into the background deaf to Ctrl-C, and that is inherited.
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [str(self.executable), *words],
             env=self.environment(),
