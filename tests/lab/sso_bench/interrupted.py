@@ -41,7 +41,7 @@ def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0)
     """
     api = Mortal(bench.url, str(bench.ca_file))
     api.left = requests
-    if not usable(api, account):
+    if not usable(api, account) or temporary_administrators(api)[0]:
         bootstrap(api, account, _run)
     session = Session(api, account.realm, lambda session: keycloak_realm.read(wanted, session))
     keycloak_realm.converge(wanted, session, [], new=False)
