@@ -57,10 +57,15 @@ def make_site(lab: Lab) -> Path:
 
 
 def locked(directory: Path) -> Site:
-    """Return the site with the digests that the lab's registry has, as ``collab-stack images lock`` writes them."""
+    """Return the site with what the lab's registry and mirror have, as ``images lock`` and ``artifacts lock`` do."""
+    shipped = catalogue.load()
     site = load(directory)
-    images.lock(site, images.needed(site, catalogue.load(), plan.build(site, catalogue.load())))
-    return load(directory)
+    images.lock(site, images.needed(site, shipped, plan.build(site, shipped)))
+    site = load(directory)
+    artifacts.lock(site, artifacts.needed(site, shipped, plan.build(site, shipped)))
+    site = load(directory)
+    artifacts.pull(site.lock.artifacts, artifacts.ca_of(site))
+    return site
 
 
 def write_inventory(lab: Lab, site: Site, host: str, password: bytes, target: Path) -> None:

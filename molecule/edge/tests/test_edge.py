@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Scenario
+    from molecule.conftest import Scenario
     from testinfra.host import Host
 
     Fetch = Callable[..., dict[str, Any]]

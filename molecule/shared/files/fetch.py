@@ -27,11 +27,13 @@ class Connection(HTTPConnection):
     def connect(self) -> None:
         """Connect, with TLS and a verified name when there is a CA."""
         plain = socket.create_connection((self.request_data["address"], self.port), timeout=30)
-        self.sock = plain
-        if self.request_data.get("ca"):
-            context = ssl.create_default_context(cadata=self.request_data["ca"])
-            context.set_alpn_protocols(["h2", "http/1.1"] if self.request_data.get("h2") else ["http/1.1"])
-            self.sock = context.wrap_socket(plain, server_hostname=self.host)
+        self.sock = self.secured(plain) if self.request_data.get("ca") else plain
+
+    def secured(self, plain: socket.socket) -> ssl.SSLSocket:
+        """Return TLS over a connection."""
+        context = ssl.create_default_context(cadata=self.request_data["ca"])
+        context.set_alpn_protocols(["h2", "http/1.1"] if self.request_data.get("h2") else ["http/1.1"])
+        return context.wrap_socket(plain, server_hostname=self.host)
 
 
 def fetch(request: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def fetch(request: dict[str, Any]) -> dict[str, Any]:
     headers = {"Host": request["host"], **request.get("headers", {})}
     if request.get("h2"):
         connection.connect()
+        if not isinstance(connection.sock, ssl.SSLSocket):
+            raise ValueError("h2 is agreed on by TLS, which needs a ca")
         return {"alpn": connection.sock.selected_alpn_protocol(), "tls": connection.sock.version()}
     if request.get("frame"):
         return websocket(connection, request, headers)

@@ -13,7 +13,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Run, Scenario
+    from molecule.conftest import Run, Scenario
     from testinfra.host import Host
 
 DRIFT = "drift.yml"

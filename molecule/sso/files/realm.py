@@ -16,7 +16,7 @@ KEYCLOAK = "https://keycloak.collab.internal:8443"
 TRUSTED = ssl.create_default_context(cafile="/etc/collab/tls/ca.pem")
 
 
-def call(method: str, path: str, body: bytes | None = None, **headers: str) -> Any:  # noqa: ANN401 - whatever JSON it is
+def call(method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Any:  # noqa: ANN401 - whatever JSON it is
     """Return what Keycloak answers."""
     request = urllib.request.Request(KEYCLOAK + path, body, headers, method=method)
     with urllib.request.urlopen(request, context=TRUSTED, timeout=30) as answer:
@@ -29,15 +29,15 @@ def main() -> None:
     secret, path, key, value = sys.argv[1:]
     form = {"grant_type": "client_credentials", "client_id": "collab-reconciler", "client_secret": secret}
     login = urllib.parse.urlencode(form).encode()
-    token = call("POST", "/realms/master/protocol/openid-connect/token", login)["access_token"]
+    token = call("POST", "/realms/master/protocol/openid-connect/token", {}, login)["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
-    found = call("GET", f"/admin/realms/agency{path}", **bearer)
+    found = call("GET", f"/admin/realms/agency{path}", bearer)
     if isinstance(found, list):
         (found,) = found
         path = f"{path.partition('?')[0]}/{found['id']}"
     found[key] = json.loads(value)
     changed = json.dumps(found).encode()
-    call("PUT", f"/admin/realms/agency{path}", changed, **bearer, **{"Content-Type": "application/json"})
+    call("PUT", f"/admin/realms/agency{path}", {**bearer, "Content-Type": "application/json"}, changed)
 
 
 if __name__ == "__main__":

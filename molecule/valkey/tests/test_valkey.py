@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Scenario
+    from molecule.conftest import Scenario
     from testinfra.backend.base import CommandResult
     from testinfra.host import Host
 
