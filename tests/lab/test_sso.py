@@ -11,6 +11,7 @@ import requests
 
 from collab_stack.catalogue import contract
 from collab_stack.catalogue.contract.keycloak import is_build_option
+from collab_stack.lab.machines import read_exec
 from tests.lab.sso_bench.bench import NEXTCLOUD, REALM, SECRETS, VAULT, Answer, Bench
 from tests.lab.sso_bench.drift import DRIFT, Drift
 from tests.lab.sso_bench.interrupted import Account, Killed, Wanted, reconcile, temporary_administrators
@@ -245,9 +246,9 @@ class TestKilled:
 
 def listed(bench: Bench, command: str) -> tuple[set[str], set[str]]:
     """Return the options that a command of the distribution lists, in their environment form: whole names, prefixes."""
-    code, output = bench.keycloak.exec_run(["/opt/keycloak/bin/kc.sh", command, "--help-all"])
+    code, output = read_exec(*bench.keycloak.exec_run(["/opt/keycloak/bin/kc.sh", command, "--help-all"]))
     assert code == 0
-    words = re.findall(r"^(?:-\w, )?--([a-z0-9-]+)(<?)", output.decode(), re.MULTILINE)
+    words = re.findall(r"^(?:-\w, )?--([a-z0-9-]+)(<?)", output, re.MULTILINE)
     options = {("KC_" + name.upper().replace("-", "_"), bool(open_end)) for name, open_end in words}
     shell = {"KC_HELP", "KC_HELP_ALL", "KC_OPTIMIZED", "KC_VERBOSE", "KC_IMPORT_REALM"}
     return {name for name, end in options if not end} - shell, {name for name, end in options if end}

@@ -13,8 +13,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from molecule.conftest import Scenario
     from testinfra.host import Host
+
+    from molecule.conftest import Scenario
 
     Fetch = Callable[..., dict[str, Any]]
 

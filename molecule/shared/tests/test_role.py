@@ -13,8 +13,9 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from molecule.conftest import Run, Scenario
     from testinfra.host import Host
+
+    from molecule.conftest import Run, Scenario
 
 DRIFT = "drift.yml"
 """In a scenario's folder. Of each entry, ``do`` and ``mended`` are commands for root's shell on the host; ``objects``

@@ -9,9 +9,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from molecule.conftest import Scenario
     from testinfra.backend.base import CommandResult
     from testinfra.host import Host
+
+    from molecule.conftest import Scenario
 
     Command = Callable[..., CommandResult]
 

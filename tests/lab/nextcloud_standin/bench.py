@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import secrets
-import sys
 import tarfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 
 from collab_stack.lab import ca, engine, images
-from collab_stack.lab.progress import Progress
+from collab_stack.lab.machines import read_exec
+from tests.conftest import progress
 from tests.lab.nextcloud_standin.provider import Provider
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.client: DockerClient = engine.connect()
-        progress = Progress(lambda line: sys.stderr.write(f"{line}\n"))
-        base = images.base(self.client, progress)
-        self.image = images.build(self.client, images.Recipe("nextcloud", STANDIN, {"BASE": base}), progress)
-        around = images.build(self.client, images.Recipe("nextcloud-bench", HERE, {"BASE": base}), progress)
+        told = progress()
+        base = images.base(self.client, told)
+        self.image = images.build(self.client, images.Recipe("nextcloud", STANDIN, {"BASE": base}), told)
+        around = images.build(self.client, images.Recipe("nextcloud-bench", HERE, {"BASE": base}), told)
         self.name = f"collab-bench-{secrets.token_hex(3)}"
         self.network = self.client.networks.create(self.name)
         self.network.reload()
@@ -133,8 +133,8 @@ class Bench:
     def empty_database(self) -> None:
         """Drop the database and create it again."""
         for sql in ("DROP DATABASE IF EXISTS nextcloud WITH (FORCE)", "CREATE DATABASE nextcloud OWNER nextcloud"):
-            code, output = self.services.exec_run(["psql", "-qc", sql], user="postgres")
-            assert code == 0, output.decode()
+            code, output = read_exec(*self.services.exec_run(["psql", "-qc", sql], user="postgres"))
+            assert code == 0, output
 
     def in_volume(self, script: str, files: dict[str, str | bytes] | None = None) -> str:
         """Run a shell script as root with the code volume at /html, after putting ``files`` there."""
@@ -178,9 +178,11 @@ class Bench:
             files[str(path)] = {"bind": "/usr/local/etc/php/conf.d/redis-session.ini", "mode": "ro"}
         return files
 
-    def refusal(self, environment: dict[str, str] | None = None, **options: object) -> tuple[int, str]:
+    def refusal(
+        self, environment: dict[str, str] | None = None, *, ini: bool = True, **options: object
+    ) -> tuple[int, str]:
         """Start Nextcloud where it must not start; return exit code and log."""
-        container = self.run(environment, **options)
+        container = self.run(environment, ini=ini, **options)
         code = int(container.wait(timeout=60)["StatusCode"])
         return code, container.logs().decode()
 
@@ -204,10 +206,11 @@ class Bench:
         """Run a command in the container, fed with ``stdin``; stdout and stderr apart."""
         assert self.nextcloud is not None
         script = 'printf %s "$BENCH_STDIN" | "$0" "$@"'
-        code, (out, err) = self.nextcloud.exec_run(
+        done = self.nextcloud.exec_run(
             ["sh", "-c", script, *command], user=user, demux=True, environment={"BENCH_STDIN": stdin, **environment}
         )
-        return Result(code, (out or b"").decode(), (err or b"").decode())
+        out, err = cast("tuple[bytes | None, bytes | None]", done.output)  # demux: the two streams apart
+        return Result(done.exit_code or 0, (out or b"").decode(), (err or b"").decode())
 
     def install(self) -> None:
         """Start and install, with our own settings beside the image's snippets."""
@@ -271,6 +274,6 @@ class Pinned(requests.adapters.HTTPAdapter):
         response.url = response.url.replace(f"https://{self._address}:8444", f"https://{HOST}", 1)
         return response
 
-    def init_poolmanager(self, *args: object, **options: object) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: object) -> None:
         """Verify the public name."""
-        super().init_poolmanager(*args, assert_hostname=HOST, server_hostname=HOST, **options)
+        super().init_poolmanager(connections, maxsize, block, assert_hostname=HOST, server_hostname=HOST, **options)

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from collab_stack.lab import applications
+from collab_stack.lab.machines import read_exec
 from tests.lab.nextcloud_standin.bench import Bench, Browser
 from tests.lab.nextcloud_standin.provider import EVENT
 
@@ -32,9 +33,8 @@ class TestLogin:
         folder = bench.ca_file.parent / "user_oidc.tar.gz"
         folder.write_bytes(app_archive())
         with tarfile.open(folder) as tar:
-            bench.in_volume("true", {
-                f"custom_apps/{one.name}": tar.extractfile(one).read() for one in tar if one.isfile()
-            })  # fmt: skip
+            found = {f"custom_apps/{one.name}": tar.extractfile(one) for one in tar}
+            bench.in_volume("true", {name: file.read() for name, file in found.items() if file is not None})
         bench.occ("app:enable", "user_oidc")
         assert bench.nextcloud is not None
         bench.put("secret", "client-secret\n")
@@ -112,7 +112,8 @@ class TestLogin:
         assert browser.send_to("/apps/files/").status_code == 200
         told = {"aud": "nextcloud", "sub": "2", "sid": "s2", "jti": "x", "events": {EVENT: {}}}
         path = "/apps/user_oidc/backchannel-logout/bench"
-        for wrong in ({"aud": "other"}, {"nonce": "n"}, {"events": {}}):
+        mistakes: tuple[dict[str, object], ...] = ({"aud": "other"}, {"nonce": "n"}, {"events": {}})
+        for wrong in mistakes:
             token = bench.provider.token(**{**told, **wrong})
             assert bench.browser().send_to(path, "POST", data={"logout_token": token}).status_code == 400
         token = bench.provider.token(**told)
@@ -149,7 +150,8 @@ class TestLogin:
     @staticmethod
     def _stored_secret(bench: Bench) -> str:
         sql = "SELECT client_secret FROM oc_user_oidc_providers"
-        return str(bench.services.exec_run(["psql", "-qAtc", sql, "nextcloud"], user="postgres").output.decode())
+        _, stored = read_exec(*bench.services.exec_run(["psql", "-qAtc", sql, "nextcloud"], user="postgres"))
+        return stored
 
     @pytest.mark.parametrize(
         ("audience", "accepted"),

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from collab_stack.lab.machines import read_exec
 from tests.lab.nextcloud_standin.bench import INSTALL, SETTINGS, Bench
 
 
@@ -125,8 +126,9 @@ class TestInstallation:
 
     @staticmethod
     def _accounts(bench: Bench) -> str:
-        _, output = bench.services.exec_run(["psql", "-qAtc", "SELECT uid FROM oc_users", "nextcloud"], user="postgres")
-        return "" if b"ERROR" in output else str(output.decode().strip())
+        asked = ["psql", "-qAtc", "SELECT uid FROM oc_users", "nextcloud"]
+        _, output = read_exec(*bench.services.exec_run(asked, user="postgres"))
+        return "" if "ERROR" in output else output.strip()
 
     def test_a_database_of_another_authority_is_refused(self, bench: Bench) -> None:
         bench.fresh()

@@ -20,7 +20,8 @@ from ansible.module_utils.collab.keycloak_bootstrap import SECRET_VARIABLE
 
 from collab_stack import paths
 from collab_stack.lab import applications, ca, engine, images
-from collab_stack.lab.progress import Progress
+from collab_stack.lab.machines import read_exec
+from tests.conftest import progress
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -33,7 +34,7 @@ SECRETS = {
     "sso_bootstrap_secret": "bootstrap-secret-0123456789",
     "sso_probe_password": "probe-password-0123456789",
 }
-NEXTCLOUD = {
+NEXTCLOUD: dict[str, Any] = {
     "url": "https://files.agency.example",
     "secret": "nextcloud-secret-0123456789",
     "redirect_uris": [
@@ -82,11 +83,11 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.client: DockerClient = engine.connect()
-        progress = Progress(lambda line: sys.stderr.write(f"{line}\n"))
-        base = images.base(self.client, progress)
-        around = images.build(self.client, images.Recipe("sso-bench", HERE, {"BASE": base}), progress)
+        told = progress()
+        base = images.base(self.client, told)
+        around = images.build(self.client, images.Recipe("sso-bench", HERE, {"BASE": base}), told)
         image = next(one for one in applications.images() if one.component == "keycloak")
-        recipe = applications.recipe(image, base, progress)
+        recipe = applications.recipe(image, base, told)
         assert recipe is not None
         self.name = f"collab-bench-{secrets.token_hex(3)}"
         self.port, self.health_port = free_port(), free_port()
@@ -95,7 +96,7 @@ class Bench:
         self.network = self.client.networks.create(self.name)
         self.services = self._start(around, "services", {"pki": self.pki}, {})
         self._wait(lambda: b"bench is ready" in self.services.logs(), self.services)
-        self.keycloak = self._start_keycloak(images.build(self.client, recipe, progress))
+        self.keycloak = self._start_keycloak(images.build(self.client, recipe, told))
 
     def _certificates(self) -> None:
         authority, key = ca.make_ca("Bench CA")
@@ -234,8 +235,8 @@ class Bench:
         words = [*command, "-x", "-H", "ldapi:///", "-D", "cn=admin,dc=agency,dc=example", "-w", "admin"]
         if change:
             words += ["-f", "/change.ldif"]
-        code, output = self.services.exec_run(words)
-        assert code == 0, output.decode()
+        code, output = read_exec(*self.services.exec_run(words))
+        assert code == 0, output
 
 
 def free_port() -> int:

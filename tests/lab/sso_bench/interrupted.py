@@ -20,17 +20,19 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing handles it."""
 
 
-class Mortal(Api):
-    """Dies after so many requests; Keycloak has done the last one."""
+def mortal(bench: Bench, requests: int) -> Api:
+    """Return an API that dies after so many requests; Keycloak has done the last one. 0 lets it live."""
+    api = Api(bench.url, str(bench.ca_file))
+    exchange = api._exchange
 
-    left = 0
-
-    def _exchange(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
-        answer = super()._exchange(method, path, data, headers)
-        self.left -= 1
-        if self.left == 0:
+    def dying(method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
+        answer: tuple[int, Any] = exchange(method, path, data, headers)
+        if requests and api.requests >= requests:
             raise Killed
         return answer
+
+    api._exchange = dying
+    return api
 
 
 def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0) -> list[str]:
@@ -39,8 +41,7 @@ def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0)
     :param requests: how many are sent until it is killed; 0 lets it live.
     :raises Killed: then.
     """
-    api = Mortal(bench.url, str(bench.ca_file))
-    api.left = requests
+    api = mortal(bench, requests)
     if not usable(api, account) or temporary_administrators(api)[0]:
         bootstrap(api, account, _run)
     session = Session(api, account.realm, lambda session: keycloak_realm.read(wanted, session))
