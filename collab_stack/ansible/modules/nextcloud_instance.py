@@ -19,7 +19,7 @@ module: nextcloud_instance
 short_description: Install, upgrade and configure a Nextcloud instance in one call
 description:
   - Reads the state of the instance through C(occ) in its running container and makes what differs so - installation,
-    interrupted upgrades, settings, apps, certificates and the login provider.
+    interrupted upgrades, settings, apps, certificates and the login provider. A first installation is told as one object.
   - Nothing but C(occ) changes Nextcloud, with the exception of one configuration file and of the folders of apps.
 options:
   container: {description: Name of the running container., type: str, required: true}
@@ -41,6 +41,7 @@ options:
   certificates: {description: Certification authorities - name; content., type: list, elements: dict, default: []}
   certificates_dir: {description: Folder in which the container sees them., type: str, required: true}
   provider: {description: The login provider - identifier; client_id; client_secret; discovery_uri; scope; options., type: dict, required: true}
+  starting: {description: Whether the same run has just started the container; check mode then takes one that is down for started., type: bool, default: false}
   state_dir: {description: Where it is recorded what was applied., type: path, default: /var/lib/collab}
 attributes:
   check_mode: {support: full, description: Reports exactly what a run would do.}
@@ -105,6 +106,7 @@ def arguments() -> dict[str, Any]:
         "archives": {"type": "dict", "default": {}},
         "certificates": items({"name": text, "content": text}),
         "provider": nested(provider),
+        "starting": {"type": "bool", "default": False},
         "state_dir": {"type": "path", "default": "/var/lib/collab"},
     }
 

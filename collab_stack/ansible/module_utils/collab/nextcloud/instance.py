@@ -14,6 +14,9 @@ from ansible.module_utils.collab.nextcloud.differences import Change
 from ansible.module_utils.collab.nextcloud.install import Installation
 from ansible.module_utils.collab.nextcloud.occ import LONG_SECONDS, Occ, OccError
 
+_ITSELF = "Nextcloud"
+"""The object that a first installation is told as."""
+
 _CLIENT_VARIABLE = "COLLAB_CLIENT_SECRET"
 
 _IMPORT = 'umask 077; f=$(mktemp); trap "rm -f \\"$f\\"" EXIT; cat >"$f"; php "$1" config:import --no-interaction "$f"'
@@ -54,7 +57,7 @@ class Instance:
         status = self._installation.status()
         fresh = not status["installed"]
         if fresh:
-            self._do(Change("Nextcloud", "", f"version {self._params['version']}"), self._installation.install)
+            self._do(Change(_ITSELF, "", f"version {self._params['version']}"), self._installation.install)
             if check:
                 return
         else:
@@ -80,11 +83,16 @@ class Instance:
             )
 
     def result(self) -> dict[str, Any]:
-        """Return what the module reports."""
+        """Return what the module reports.
+
+        An installation is one object: what it consists of, no plan can know before.
+        """
+        installed = [change for change in self._changes if change.target == _ITSELF]
+        told = installed or self._changes
         return {
-            "changed": bool(self._changes),
-            "objects": [{"object": change.target, "action": change.action} for change in self._changes],
-            "diff": [change.describe() for change in self._changes],
+            "changed": bool(told),
+            "objects": [{"object": change.target, "action": change.action} for change in told],
+            "diff": [change.describe() for change in told],
         }
 
     def _do(self, change: Change, act: Callable[..., object], *arguments: object) -> None:
@@ -98,10 +106,16 @@ class Instance:
         atomic.write_json(self._record_path, self._record)
 
     def _absent(self) -> None:
-        if not self._check or (self._html / "config" / "config.php").exists():
+        if not (self._html / "config" / "config.php").exists() and self._check:
+            self._changes.append(Change(_ITSELF, "", f"version {self._params['version']}"))
+        elif self._check and self._params["starting"]:
+            # The deploy starts it first. What Nextcloud itself keeps cannot be read until then.
+            self._configuration_file()
+            self._app_folders()
+            self._certificates()
+        else:
             name = self._params["container"]
             raise OccError(f"the container {name} does not run; read: journalctl -u {name}")
-        self._changes.append(Change("Nextcloud", "", f"version {self._params['version']}"))
 
     def _existing(self, status: dict[str, Any]) -> None:
         if not self._check:
