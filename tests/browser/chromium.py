@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playw
 from collab_stack.lab.layout import DOMAIN
 
 EXECUTABLE = "/usr/bin/chromium"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 30_000
 """Pages take their time on a busy machine."""
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.lab.keycloak import administer
 from tests.lab.stack import Stack, named
 
 VALKEY = "valkey-cli --tls --cacert /etc/collab/tls/ca.pem -h valkey.collab.internal -p 6380"
@@ -38,42 +37,6 @@ def by_hand(name: str, do: str | Callable[[Stack], None], role: str, *objects: s
 def append(path: str, line: str = "# somebody's") -> str:
     """Return a script that adds a line to a file."""
     return f"echo '{line}' >> {path}"
-
-
-def ask(stack: Stack, method: str, path: str, token: str = "", body: object = None) -> Any:  # noqa: ANN401 - as JSON is
-    """Call Keycloak's admin interface through the edge, where operators reach it; no secret is on a command line."""
-    edge = stack.lab.state.layout.address("host1")
-    lines = [
-        f'url = "https://id.agency.example/{path}"',
-        f'resolve = "id.agency.example:443:{edge}"',
-        f'cacert = "{stack.directory / "tls" / "internal-ca.pem"}"',
-        f'request = "{method}"',
-        "silent\nshow-error\nfail-with-body",
-    ]
-    if token:
-        lines.append(f'header = "Authorization: Bearer {token}"')
-    if isinstance(body, str):
-        lines.append(f'data = "{body}"')
-    elif body is not None:
-        text = json.dumps(body).replace("\\", "\\\\").replace('"', '\\"')
-        lines += ['header = "Content-Type: application/json"', f'data = "{text}"']
-    done = subprocess.run(
-        ["curl", "--config", "-"], input="\n".join(lines), capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 0, f"{method} {path}: {done.stderr}{done.stdout}"
-    return json.loads(done.stdout) if done.stdout.strip() else None
-
-
-def administer(stack: Stack, path: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change one thing of the realm, as an administrator does in the console."""
-    secret = stack.secrets["keycloak_reconciler_secret"]
-    form = f"grant_type=client_credentials&client_id=collab-reconciler&client_secret={secret}"
-    token = ask(stack, "POST", "realms/master/protocol/openid-connect/token", body=form)["access_token"]
-    found = ask(stack, "GET", path, token)
-    thing = found[0] if isinstance(found, list) else found
-    change(thing)
-    target = f"{path.partition('?')[0]}/{thing['id']}" if isinstance(found, list) else path
-    ask(stack, "PUT", target, token, thing)
 
 
 def shorten_sessions(stack: Stack) -> None:
