@@ -76,6 +76,9 @@ class _Pinned(HTTPAdapter):
         self.address, self.context = address, context
         super().__init__(max_retries=0)
 
+    def cert_verify(self, *_connection_url_verify_cert: object) -> None:
+        """Leave all trust to the context: requests would add its own list of CAs to it, at every connection."""
+
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, *_verify_proxies_cert: object, **_options: object
     ) -> HTTPConnectionPool:
