@@ -63,7 +63,9 @@ class Role:
 
     def run(self, *definitions: dict[str, Any]) -> list[dict[str, Any]]:
         """Return, per definition, the task's result, or ``{"refused": message}``."""
-        tasks = [self._block(number, definition) for number, definition in enumerate(definitions)]
+        tasks = [self._block(definition) for definition in definitions]
+        written = {"content": "{{ said | to_json }}", "dest": f"{self.path}/said.json", "mode": "0600"}
+        tasks.append({"ansible.builtin.copy": written, "check_mode": False, "diff": False})
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
         (self.path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         (self.path / "ansible.cfg").write_text("")
@@ -95,21 +97,21 @@ class Role:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         self.output = done.stdout + done.stderr
-        return [json.loads((self.path / f"{number}.json").read_text()) for number in range(len(definitions))]
+        said: list[dict[str, Any]] = json.loads((self.path / "said.json").read_text())
+        return said
 
-    def _block(self, number: int, definition: dict[str, Any]) -> dict[str, Any]:
+    def _block(self, definition: dict[str, Any]) -> dict[str, Any]:
         variables = {f"container_service_{key}": value for key, value in definition.items()}
-        written = {"dest": f"{self.path}/{number}.json", "mode": "0600"}
 
-        def keep(content: str) -> dict[str, Any]:
-            return {"ansible.builtin.copy": {**written, "content": content}, "check_mode": False, "diff": False}
+        def keep(what: str) -> dict[str, Any]:
+            return {"ansible.builtin.set_fact": {"said": f"{{{{ said | default([]) + [{what}] }}}}"}}
 
         return {
             "block": [
                 {"ansible.builtin.include_role": {"name": "container_service"}, "vars": variables},
-                keep("{{ container_service_result | to_json }}"),
+                keep("container_service_result"),
             ],
-            "rescue": [keep("{{ {'refused': ansible_failed_result.msg} | to_json }}")],
+            "rescue": [keep("{'refused': ansible_failed_result.msg}")],
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,9 @@ def test_the_environment_is_ours_alone() -> None:
     }
 
 
+@cache
 def told(program: str, *words: str) -> str:
-    """What one of Ansible's programs says."""
+    """What one of Ansible's programs says; each takes its time to start."""
     argv = [str(executable(program)), *words]
     return subprocess.run(argv, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}).stdout
 

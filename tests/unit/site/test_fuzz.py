@@ -149,9 +149,21 @@ def well_formed(report: Report) -> None:
         assert set(finding.as_json()) == {"file", "line", "key", "severity", "message", "mend"}
 
 
+def originals(template: SiteDir) -> dict[str, bytes]:
+    """Return every file that is mutated, as it is in a valid site."""
+    others = {name: (template.path / name).read_bytes() for name in OTHERS}
+    return {name: text.encode() for name, text in TEXTS.items()} | others
+
+
+def write(site: SiteDir, files: dict[str, bytes]) -> None:
+    """Overwrite files of a site."""
+    for name, content in files.items():
+        (site.path / name).write_bytes(content)
+
+
 @pytest.fixture(scope="module")
 def fuzzed(template: SiteDir, tmp_path_factory: pytest.TempPathFactory) -> SiteDir:
-    """Return one site for all examples: each overwrites the two files whole."""
+    """Return one site for all examples: each overwrites all that is mutated."""
     path: Path = tmp_path_factory.mktemp("fuzz") / "site"
     shutil.copytree(template.path, path)
     return SiteDir(path, template.password_file)
@@ -168,18 +180,14 @@ def test_mutated_site_gives_findings(template: SiteDir, fuzzed: SiteDir, seed: i
     """Mutate the values or the bytes of site.yml or hosts.yml, or the bytes of another file."""
     source = random.Random(seed)
     name = source.choice(OTHERS if kind == "other" else list(TEXTS))
-    for other in (*TEXTS, *OTHERS):
-        original = TEXTS[other].encode() if other in TEXTS else (template.path / other).read_bytes()
-        content = original
-        if other == name:
-            content = mutate_bytes(original, source) if kind != "values" else mutate_values(TEXTS[other], source)
-        (fuzzed.path / other).write_bytes(content)
+    files = originals(template)
+    files[name] = mutate_values(TEXTS[name], source) if kind == "values" else mutate_bytes(files[name], source)
+    write(fuzzed, files)
     report = fuzzed.check(NOW)
     well_formed(report)
     json.loads(json.dumps(report.as_json(), ensure_ascii=False).encode())
 
 
-def test_site_is_valid_before_it_is_mutated(fuzzed: SiteDir) -> None:
-    for name, text in TEXTS.items():
-        (fuzzed.path / name).write_text(text, encoding="utf-8")
+def test_site_is_valid_before_it_is_mutated(template: SiteDir, fuzzed: SiteDir) -> None:
+    write(fuzzed, originals(template))
     assert fuzzed.check(NOW).findings == ()
