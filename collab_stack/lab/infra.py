@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Final
 
 from collab_stack.lab import people
@@ -19,6 +21,8 @@ TLS_GROUP: Final = 2000
 CERTIFICATE: Final = "/etc/lab/tls/cert.pem"
 KEY: Final = "/etc/lab/tls/key.pem"
 CA: Final = "/etc/lab/tls/ca.pem"
+
+SLAPD: Final = Path(__file__).with_name("files") / "slapd.ldif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,54 +81,14 @@ def dnsmasq(layout: Layout, public: Mapping[str, str]) -> str:
 
 def slapd_config() -> str:
     """Return cn=config: one database, read by the reader account, written by root over the local socket."""
-    local_root = "gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth"
-    return f"""dn: cn=config
-objectClass: olcGlobal
-cn: config
-olcPidFile: /run/slapd/slapd.pid
-olcTLSCACertificateFile: {CA}
-olcTLSCertificateFile: {CERTIFICATE}
-olcTLSCertificateKeyFile: {KEY}
-
-dn: cn=module,cn=config
-objectClass: olcModuleList
-cn: module
-olcModulePath: /usr/lib/ldap
-olcModuleLoad: back_mdb
-
-dn: cn=schema,cn=config
-objectClass: olcSchemaConfig
-cn: schema
-
-include: file:///etc/ldap/schema/core.ldif
-include: file:///etc/ldap/schema/cosine.ldif
-include: file:///etc/ldap/schema/nis.ldif
-include: file:///etc/ldap/schema/inetorgperson.ldif
-
-dn: olcDatabase={{-1}}frontend,cn=config
-objectClass: olcDatabaseConfig
-objectClass: olcFrontendConfig
-olcDatabase: {{-1}}frontend
-olcAccess: to dn.base="" by * read
-olcAccess: to dn.base="cn=Subschema" by * read
-
-dn: olcDatabase={{0}}config,cn=config
-objectClass: olcDatabaseConfig
-olcDatabase: {{0}}config
-olcAccess: to * by dn.exact={local_root} manage by * none
-
-dn: olcDatabase={{1}}mdb,cn=config
-objectClass: olcDatabaseConfig
-objectClass: olcMdbConfig
-olcDatabase: {{1}}mdb
-olcSuffix: {people.BASE_DN}
-olcDbDirectory: /var/lib/ldap
-olcDbMaxSize: 268435456
-olcDbIndex: objectClass eq
-olcDbIndex: uid,mail,member,entryUUID,entryCSN eq
-olcAccess: to attrs=userPassword by dn.exact={local_root} manage by anonymous auth by * none
-olcAccess: to * by dn.exact={local_root} manage by dn.exact="{people.READER_DN}" read by * none
-"""
+    return Template(SLAPD.read_text(encoding="utf-8")).substitute(
+        ca=CA,
+        certificate=CERTIFICATE,
+        key=KEY,
+        local_root="gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth",
+        base=people.BASE_DN,
+        reader=people.READER_DN,
+    )
 
 
 def _registry(secret: str) -> str:

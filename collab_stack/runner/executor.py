@@ -84,17 +84,7 @@ def execute(
     events, log = _append(files.events), _append(files.log)
     start = files.events.stat().st_size
     try:
-        run = replace(run, events_fd=events)
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid()), *command.arguments(run)],
-            env=command.environment(run, os.environ),
-            cwd=run.work,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(events, *keep_open),
-            start_new_session=True,
-        )
+        process = _start(replace(run, events_fd=events), log, (events, *keep_open))
         with files.events.open(encoding="utf-8") as stream:
             stream.seek(start)
             try:
@@ -109,6 +99,20 @@ def execute(
         os.close(log)
     text = files.log.read_text(encoding="utf-8", errors="replace")
     return Outcome(process.returncode, told, _complaint(text), (*told.deprecations, *_deprecations(text)))
+
+
+def _start(run: command.Playbook, log: int, inherited: Sequence[int]) -> subprocess.Popen[Any]:
+    """Start Ansible, which ends when this process does; what it prints goes to ``log``."""
+    return subprocess.Popen(
+        [sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid()), *command.arguments(run)],
+        env=command.environment(run, os.environ),
+        cwd=run.work,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=inherited,
+        start_new_session=True,
+    )
 
 
 def stop(process: subprocess.Popen[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 FILE: Final = "tls/internal-ca.pem"
 """Below the site: the certificate in PEM, in clear, because everybody who has to trust it needs it."""
@@ -27,8 +28,7 @@ def create(
     EC P-384 with SHA-384, ten years, may sign leaves only. Its subject names the domain, so that somebody who finds it
     in a trust store knows whose it is.
     """
-    from cryptography import x509  # noqa: PLC0415 - 0.05 s that other verbs need not pay
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - the same
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - 0.05 s that other verbs need not pay
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
 
     start = (now or datetime.now(UTC)) - _DAY  # a host whose clock is slow must not refuse it
@@ -39,13 +39,25 @@ def create(
     )
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("it is no EC key")
+    certificate = _certificate(key, organisation, domain, start)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, organisation: str, domain: str, start: datetime) -> x509.Certificate:
+    """Return the CA's certificate, signed by itself."""
+    from cryptography import x509  # noqa: PLC0415 - as above
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - the same
+
     name = x509.Name(
         [
             x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation[:64]),
             x509.NameAttribute(x509.NameOID.COMMON_NAME, f"collab-stack CA of {domain}"[:64]),
         ]
     )
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -58,10 +70,6 @@ def create(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA384())
     )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _usage() -> x509.KeyUsage:

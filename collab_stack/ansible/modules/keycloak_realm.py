@@ -172,54 +172,57 @@ def suboptions(**extra: dict[str, Any]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "default": [], "options": extra}
 
 
+TEXT: dict[str, Any] = {"type": "str", "required": True}
+SECRET: dict[str, Any] = {"type": "str", "required": True, "no_log": True}
+NAMES: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+MAPPING: dict[str, Any] = {"type": "dict", "default": {}}
+MAPPERS = suboptions(name=TEXT, type=TEXT, config=MAPPING)
+
+
 def arguments() -> dict[str, Any]:
     """Return the module's argument spec."""
-    text = {"type": "str", "required": True}
-    secret = {"type": "str", "required": True, "no_log": True}
-    names = {"type": "list", "elements": "str", "default": []}
-    mapping = {"type": "dict", "default": {}}
-    dicts = {"type": "list", "elements": "dict", "default": []}
-    mappers = suboptions(name=text, type=text, config=mapping)
-    flow = {
-        "alias": text,
-        "description": text,
-        "binding": {**text, "choices": ["browser", "direct grant"]},
-        "steps": {"type": "list", "elements": "dict", "required": True},
-    }
-    directory = {"name": text, "config": {"type": "dict", "required": True}, "mappers": mappers}
     return {
-        "url": text,
+        "url": TEXT,
         "ca_file": {"type": "path", "required": True},
         "client_id": {"type": "str", "default": "collab-reconciler"},
-        "client_secret": secret,
+        "client_secret": SECRET,
         "bootstrap_command": {"type": "list", "elements": "str", "required": True},
-        "bootstrap_secret": secret,
+        "bootstrap_secret": SECRET,
         "installed_path": {"type": "path", "required": True},
         "starting": {"type": "bool", "default": False},
-        "realm": text,
-        "settings": mapping,
-        "texts": mapping,
+        "realm": TEXT,
+        **content(),
+        "remove_directory": {"type": "str", "default": ""},
+        "timeout": {"type": "int", "default": 60},
+    }
+
+
+def content() -> dict[str, Any]:
+    """Return the specification of what the realm holds."""
+    dicts = {"type": "list", "elements": "dict", "default": []}
+    flow = {
+        "alias": TEXT,
+        "description": TEXT,
+        "binding": {**TEXT, "choices": ["browser", "direct grant"]},
+        "steps": {"type": "list", "elements": "dict", "required": True},
+    }
+    directory = {"name": TEXT, "config": {"type": "dict", "required": True}, "mappers": MAPPERS}
+    client = {"client_id": TEXT, "secret": {"type": "str", "no_log": True}, "settings": MAPPING}
+    return {
+        "settings": MAPPING,
+        "texts": MAPPING,
         "profile_attributes": dicts,
         "required_actions": dicts,
-        "roles": suboptions(name=text, description=text, contains=names),
-        "groups": suboptions(names={"type": "list", "elements": "str", "required": True}, roles=names),
+        "roles": suboptions(name=TEXT, description=TEXT, contains=NAMES),
+        "groups": suboptions(names={"type": "list", "elements": "str", "required": True}, roles=NAMES),
         "client_scopes": suboptions(
-            name=text, description=text, for_every_client={"type": "bool", "default": False}, mappers=mappers
+            name=TEXT, description=TEXT, for_every_client={"type": "bool", "default": False}, mappers=MAPPERS
         ),
-        "clients": suboptions(
-            client_id=text,
-            secret={"type": "str", "no_log": True},
-            settings=mapping,
-            scopes=names,
-            mappers=mappers,
-            roles=names,
-        ),
-        "built_in_clients": mapping,
+        "clients": suboptions(**client, scopes=NAMES, mappers=MAPPERS, roles=NAMES),
+        "built_in_clients": MAPPING,
         "flows": suboptions(**flow),
         "directory": {"type": "dict", "options": directory},
-        "remove_directory": {"type": "str", "default": ""},
-        "users": suboptions(username=text, password=secret, fields=mapping, groups=names),
-        "timeout": {"type": "int", "default": 60},
+        "users": suboptions(username=TEXT, password=SECRET, fields=MAPPING, groups=NAMES),
     }
 
 

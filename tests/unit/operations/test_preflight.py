@@ -127,6 +127,17 @@ def test_a_new_version_of_what_keeps_data_needs_a_word(wanted: Wanted) -> None:
 Zone = dict[tuple[str, str], list[str]]
 
 
+def respond(raw: bytes, zone: Zone) -> bytes:
+    """Return a name server's answer to a query; what is not in the zone is answered with nothing."""
+    query = dns.message.from_wire(raw)
+    response = dns.message.make_response(query)
+    question = query.question[0]
+    values = zone.get((question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)))
+    if values:
+        response.answer.append(dns.rrset.from_text(question.name, 60, "IN", question.rdtype, *values))
+    return response.to_wire()
+
+
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Zone], str]]:
     """A name server on the loopback, which knows a zone and no other name."""
@@ -142,14 +153,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Zone], str]]
                 raw, peer = server.recvfrom(4096)
             except TimeoutError:
                 continue
-            query = dns.message.from_wire(raw)
-            answer = dns.message.make_response(query)
-            question = query.question[0]
-            name = question.name.to_text(omit_final_dot=True)
-            values = zone.get((name, dns.rdatatype.to_text(question.rdtype)))
-            if values:
-                answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", question.rdtype, *values))
-            server.sendto(answer.to_wire(), peer)
+            server.sendto(respond(raw, zone), peer)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

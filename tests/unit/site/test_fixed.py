@@ -9,6 +9,7 @@ import pytest
 from collab_stack.site import SiteError, fixed, load
 
 if TYPE_CHECKING:
+    from collab_stack.site import SiteConfig
     from tests.unit.site.sites import SiteDir
 
 CHANGES = {
@@ -68,7 +69,7 @@ def test_a_deploy_cannot_overwrite_the_record(site: SiteDir) -> None:
     assert 'realm: "agency"' in site.text(fixed.FILE)
 
 
-def _config_without_record(site: SiteDir):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the type is load's
+def _config_without_record(site: SiteDir) -> SiteConfig:
     record = site.path / fixed.FILE
     kept = record.read_text(encoding="utf-8")
     record.unlink()
