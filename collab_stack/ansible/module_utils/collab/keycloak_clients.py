@@ -17,6 +17,7 @@ from ansible.module_utils.collab.keycloak_state import (
     Step,
     changed,
     created,
+    mapper_differences,
     one,
     removed,
     set_difference,
@@ -35,24 +36,6 @@ def mapper(wanted: Json) -> dict[str, Json]:
         "protocolMapper": wanted["type"],
         "config": texts(wanted["config"]),
     }
-
-
-def mapper_differences(wanted: Sequence[Json], actual: Sequence[Json]) -> list[Difference]:
-    """Return how the mappers of a scope or client of ours differ; one that nobody declared has to go."""
-    found: list[Difference] = []
-    for item in wanted:
-        present = one(actual, "name", item["name"])
-        if present is None:
-            found.append(Difference(f"mapper {item['name']}", "(none)", item["type"]))
-        else:
-            found += differences(mapper(item), present, f"mapper {item['name']}")
-    names = {item["name"] for item in wanted}
-    found += [
-        Difference(f"mapper {item['name']}", item["protocolMapper"], "(none)")
-        for item in actual
-        if item["name"] not in names
-    ]
-    return found
 
 
 def _write_mappers(owner: str, wanted: Sequence[Json], actual: Sequence[Json], session: Session) -> None:
@@ -80,7 +63,7 @@ def scope_steps(wanted: Sequence[Json], state: State) -> list[Step]:
             steps.append(created(target, apply))
             continue
         found = list(differences(_scope(scope), actual))
-        found += mapper_differences(scope["mappers"], actual.get("protocolMappers", []))
+        found += mapper_differences(scope["mappers"], actual.get("protocolMappers", []), mapper, "protocolMapper")
         if (scope["name"] in defaults) != scope["for_every_client"]:
             found += differences(scope["for_every_client"], scope["name"] in defaults, "default of new clients")
         steps += changed(target, found, apply)
@@ -122,7 +105,7 @@ def client_steps(wanted: Sequence[Json], state: State) -> list[Step]:
             continue
         found = list(differences(_client(client), actual))
         found += _scope_differences(client, actual)
-        found += mapper_differences(client["mappers"], actual.get("protocolMappers", []))
+        found += mapper_differences(client["mappers"], actual.get("protocolMappers", []), mapper, "protocolMapper")
         found += set_difference("roles in tokens", state.scope_mappings(client["client_id"]), set(client["roles"]))
         secret = client.get("secret") or ""
         if secret and not hmac.compare_digest(state.secrets.get(client["client_id"], ""), secret):

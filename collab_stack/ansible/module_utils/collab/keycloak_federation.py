@@ -7,8 +7,17 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ansible.module_utils.collab.keycloak_api import KeycloakError
-from ansible.module_utils.collab.keycloak_compare import Difference, Json, differences, lists, merged
-from ansible.module_utils.collab.keycloak_state import Session, State, Step, changed, created, one, removed
+from ansible.module_utils.collab.keycloak_compare import Json, differences, lists, merged
+from ansible.module_utils.collab.keycloak_state import (
+    Session,
+    State,
+    Step,
+    changed,
+    created,
+    mapper_differences,
+    one,
+    removed,
+)
 
 STORAGE = "org.keycloak.storage.UserStorageProvider"
 MAPPER = "org.keycloak.storage.ldap.mappers.LDAPStorageMapper"
@@ -36,7 +45,7 @@ def federation_steps(wanted: Json | None, remove: str, state: State) -> list[Ste
     if actual is None:
         return [*steps, created(target, apply)]
     found = list(differences(_component(wanted), actual))
-    found += _mapper_differences(wanted["mappers"], mappers_of(actual))
+    found += mapper_differences(wanted["mappers"], mappers_of(actual), _mapper, "providerId")
     return steps + changed(target, found, apply)
 
 
@@ -63,20 +72,6 @@ def _component(wanted: Json) -> dict[str, Json]:
 
 def _mapper(wanted: Json) -> dict[str, Json]:
     return {"name": wanted["name"], "providerId": wanted["type"], "config": lists(wanted["config"])}
-
-
-def _mapper_differences(wanted: Sequence[Json], actual: Sequence[Json]) -> list[Difference]:
-    found: list[Difference] = []
-    for item in wanted:
-        present = one(actual, "name", item["name"])
-        if present is None:
-            found.append(Difference(f"mapper {item['name']}", "(none)", item["type"]))
-        else:
-            found += differences(_mapper(item), present, f"mapper {item['name']}")
-    names = {item["name"] for item in wanted}
-    undeclared = [item for item in actual if item["name"] not in names]
-    found += [Difference(f"mapper {item['name']}", item["providerId"], "(none)") for item in undeclared]
-    return found
 
 
 def _write(wanted: Json, session: Session) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.collab.keycloak_api import Api, KeycloakError, segment
-from ansible.module_utils.collab.keycloak_compare import Difference, Json
+from ansible.module_utils.collab.keycloak_compare import Difference, Json, differences
 
 MARKER = "collab.managed"
 """Attribute of everything that we made and may remove again; its value is ``true``."""
@@ -139,6 +139,27 @@ class Session:
 def one(items: Sequence[Json], key: str, value: str) -> Json | None:
     """Return the first item with a value, or None."""
     return next((item for item in items if item.get(key) == value), None)
+
+
+def mapper_differences(
+    wanted: Sequence[Json], actual: Sequence[Json], rendered: Callable[[Json], Json], kind: str
+) -> list[Difference]:
+    """Return how the mappers of something of ours differ; one that nobody declared has to go.
+
+    :param rendered: makes of a declared mapper what Keycloak has.
+    :param kind: Keycloak's field for a mapper's type.
+    """
+    found: list[Difference] = []
+    for item in wanted:
+        present = one(actual, "name", item["name"])
+        if present is None:
+            found.append(Difference(f"mapper {item['name']}", "(none)", item["type"]))
+        else:
+            found += differences(rendered(item), present, f"mapper {item['name']}")
+    names = {item["name"] for item in wanted}
+    undeclared = [item for item in actual if item["name"] not in names]
+    found += [Difference(f"mapper {item['name']}", item[kind], "(none)") for item in undeclared]
+    return found
 
 
 def created(target: str, apply: Callable[[Session], None]) -> Step:
