@@ -59,11 +59,8 @@ class Units(_HostProbe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per host and service."""
-        reports = target.reports()
-        for host, expected in target.hosts.items():
-            found = reports[host].health.get("units") if host in reports else None
-            if found is None:
-                continue
+        for host, found in target.health("units"):
+            expected = target.hosts[host]
             for service in dict.fromkeys(expected.units.values()):
                 units = [unit for unit, owner in expected.units.items() if owner == service]
                 states = {unit: found.get(unit, {"active": "not there", "sub": ""}) for unit in units}
@@ -84,11 +81,8 @@ class Containers(_HostProbe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per host and container."""
-        reports = target.reports()
-        for host, expected in target.hosts.items():
-            found = reports[host].health.get("containers") if host in reports else None
-            if found is None:
-                continue
+        for host, found in target.health("containers"):
+            expected = target.hosts[host]
             for name, service in expected.containers.items():
                 did, state = f"docker inspect {name} on {host}", found.get(name, {"error": "not there"})
                 unit = f"{name}.service"
@@ -114,8 +108,7 @@ class Disks(_HostProbe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per host, about its fullest place."""
-        for host, report in target.reports().items():
-            disks = report.health.get("disks")
+        for host, disks in target.health("disks"):
             if not disks:
                 continue
             path, disk = min(disks.items(), key=lambda item: item[1]["free"] / max(item[1]["total"], 1))
@@ -144,10 +137,7 @@ class Clock(_HostProbe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per host."""
-        for host, report in target.reports().items():
-            found = report.health.get("clock")
-            if found is None:
-                continue
+        for host, found in target.health("clock"):
             did = f"chronyc tracking on {host}"
             if found.get("error"):
                 yield Seen("fail", did, found["error"], "look at `systemctl status chrony` on the host", host=host)

@@ -235,10 +235,7 @@ class Cron(Probe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per host that carries Nextcloud."""
-        for host, report in target.reports().items():
-            found = report.health.get("cron")
-            if found is None:
-                continue
+        for host, found in target.health("cron"):
             did = f"occ config:app:get core lastcron on {host}"
             if found.get("error"):
                 yield Seen("fail", did, found["error"], f"{_LOOK}; see postgresql.tls", host=host)

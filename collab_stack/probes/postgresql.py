@@ -44,10 +44,7 @@ class Queries(Probe):
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per database host."""
-        for host, report in target.reports().items():
-            found = report.health.get("database")
-            if found is None:
-                continue
+        for host, found in target.health("database"):
             did = f"psql on {host}: pg_stat_ssl and max_connections"
             if found.get("error"):
                 yield Seen("fail", did, found["error"], _UNIT, host=host)

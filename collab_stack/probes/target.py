@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from ipaddress import IPv4Network, IPv6Network
 
     from collab_stack.probes.oidc import Session
@@ -89,6 +89,13 @@ class Target:
     hosts: Mapping[str, HostExpectation]
     reports: Callable[[], Mapping[str, HostReport]]
     http_port: int = 80
+
+    def health(self, key: str) -> Iterator[tuple[str, Any]]:
+        """Yield (host, what it said about ``key``) for each host that said something."""
+        for host, report in self.reports().items():
+            found = report.health.get(key)
+            if found is not None:
+                yield host, found
 
     def name(self, service: str) -> str:
         """Return the public name of a service, without scheme and port."""

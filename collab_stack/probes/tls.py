@@ -27,19 +27,24 @@ _EXPIRED: Final = 10
 _WRONG_NAME: Final = 62
 
 
-class Certificates(Probe):
+class _OfPublicNames(Probe):
+    """Whoever answers under a public name is asked, the agency's own edge too."""
+
+    service = "edge"
+    lane = "tls"
+
+    def applies(self, target: Target) -> bool:
+        """Say whether people open anything."""
+        return bool(target.urls)
+
+
+class Certificates(_OfPublicNames):
     """The chain leads to a CA that people's machines trust, and the certificate carries the name."""
 
     id = "tls.certificate"
-    service = "edge"
     severity = "critical"
-    lane = "tls"
     did = "opened a TLS connection to the public name and verified chain, name and dates"
     mend = _RENEW
-
-    def applies(self, target: Target) -> bool:
-        """Whoever answers under a public name is asked, the agency's own edge too."""
-        return bool(target.urls)
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per public name."""
@@ -57,19 +62,13 @@ class Certificates(Probe):
                 yield Seen("fail", did, str(error), f"see whether the edge runs and {name} leads to it", host=name)
 
 
-class Days(Probe):
+class Days(_OfPublicNames):
     """How long the certificates are still valid."""
 
     id = "tls.days"
-    service = "edge"
     severity = "major"
-    lane = "tls"
     did = "read the certificate's end date"
     mend = _RENEW
-
-    def applies(self, target: Target) -> bool:
-        """As the certificates themselves."""
-        return bool(target.urls)
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per public name; skip one whose certificate did not verify at all."""
@@ -90,19 +89,13 @@ class Days(Probe):
                 yield Seen("pass", did, saw, host=name)
 
 
-class Protocols(Probe):
+class Protocols(_OfPublicNames):
     """What is older than TLS 1.2 is refused (RFC 8996)."""
 
     id = "tls.protocol"
-    service = "edge"
     severity = "major"
-    lane = "tls"
     did = "offered nothing newer than TLS 1.1"
     mend = "run `collab-stack deploy --only edge`; look at ssl-min-ver in services.edge.extra.configuration"
-
-    def applies(self, target: Target) -> bool:
-        """As the certificates themselves."""
-        return bool(target.urls)
 
     def run(self, target: Target) -> Iterator[Seen]:
         """Yield one observation per public name."""
