@@ -137,9 +137,10 @@ def prepare(lab: Lab, program: Program, directory: Path) -> Stack:
         _init(lab, program, directory)
         for name, value in lab.site_secrets().items():
             _well(stack.run("secrets", "set", name, stdin=value))
-    if not (directory / "images.lock").exists():
-        for words in (("hosts", "trust", "--yes"), ("artifacts", "lock"), ("images", "lock")):
-            _well(stack.run(*words))
+        _well(stack.run("hosts", "trust", "--yes"))
+    # Of a site that is used again, too: the lab may have built its stand-ins anew meanwhile.
+    for words in (("artifacts", "lock"), ("images", "lock")):
+        _well(stack.run(*words))
     return stack
 
 
