@@ -12,27 +12,28 @@ __all__ = ["ORDER", "progress"]
 
 ORDER = (
     # The program itself, before anything is done with it.
-    "test_wheel.py",
+    "lab/test_wheel.py",
     # On fresh volumes: the first deploy, killed again and again. What it leaves is the stack of all that follow.
-    "test_kills.py",
+    "lab/test_kills.py",
     # Nothing was touched since: a deploy has nothing to do.
-    "test_unchanged.py",
+    "lab/test_unchanged.py",
     # Leaves the host as it found it: a deploy at -vvv that changes nothing, and a look at everything that was written.
-    "test_secrets.py",
+    "lab/test_secrets.py",
     # The same site from another machine, and again nothing to do.
-    "test_ops.py",
+    "lab/test_ops.py",
     # What people see, of the stack as it was deployed. It makes accounts.
-    "test_login.py",
+    "browser/test_login.py",
     # Alter things by hand, each test mending all of it.
-    "test_drift.py",
-    "test_probes.py",
+    "lab/test_drift.py",
+    "lab/test_probes.py",
     # After drift and broken services were mended: a restart needs no command.
-    "test_restart.py",
+    "lab/test_restart.py",
     # These use the lab for other things than the site, and may leave the host unlike it.
-    "test_sso.py",
-    "test_firewall.py",
-    "test_lab.py",
-    "test_lab_life.py",
+    "lab/test_sso.py",
+    "lab/test_firewall.py",
+    "lab/test_foundation.py",
+    "lab/test_lab.py",
+    "lab/test_lab_life.py",
 )
 """What is not listed has no use for the site and comes first: it may be run by anybody at any time."""
 
@@ -43,4 +44,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {here / "lab", here / "browser"} & set(item.path.parents):
             item.add_marker(pytest.mark.lab)
-    items.sort(key=lambda item: ORDER.index(item.path.name) if item.path.name in ORDER else -1)
+    names = {item: item.path.relative_to(here).as_posix() for item in items}
+    items.sort(key=lambda item: ORDER.index(names[item]) if names[item] in ORDER else -1)
