@@ -93,12 +93,13 @@ class View:
         return any(text in command for command in self.commands())
 
     def of_run(self, run: str) -> list[int]:
-        """Return the processes there that work for a run of collab-stack."""
-        mark = f"COLLAB_RUN={run}".encode()
+        """Return the processes there that work for a run of collab-stack; what it began in containers goes on."""
+        mark, own = f"COLLAB_RUN={run}".encode(), Path(f"/proc/{self._pid}/ns/pid").readlink()
         found = []
         for pid in descendants(self._pid):
+            process = Path(f"/proc/{pid}")
             with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                if mark in (process / "environ").read_bytes().split(b"\0") and (process / "ns/pid").readlink() == own:
                     found.append(pid)
         return found
 

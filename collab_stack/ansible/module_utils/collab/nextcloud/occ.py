@@ -104,7 +104,8 @@ class Occ:
     def _exec(
         self, command: Sequence[str], stdin: str | None, secrets: Mapping[str, str], seconds: int
     ) -> tuple[int, str, str]:
-        argv = ["timeout", "--kill-after=10", str(seconds), "docker", "exec", "--user", UID]
+        # The run's mark: what goes on in the container after a kill is what the next run waits for (preflight).
+        argv = ["timeout", "--kill-after=10", str(seconds), "docker", "exec", "--user", UID, "--env", "COLLAB_RUN"]
         argv += ["--interactive"] if stdin is not None else []
         for name in secrets:
             argv += ["--env", name]
