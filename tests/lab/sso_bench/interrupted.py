@@ -1,4 +1,4 @@
-"""The reconciler without Ansible around it, so that it can end after any request."""
+"""The reconciler without Ansible around it: quick, and able to end after any request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ansible.module_utils.collab import keycloak_realm
 from ansible.module_utils.collab.keycloak_api import Api
 from ansible.module_utils.collab.keycloak_bootstrap import Account, bootstrap, temporary_administrators, usable
 from ansible.module_utils.collab.keycloak_realm import Wanted
-from ansible.module_utils.collab.keycloak_state import Session
+from ansible.module_utils.collab.keycloak_state import Session, Step
 
 from tests.lab.sso_bench.bench import Bench
 
-__all__ = ["Account", "Killed", "Wanted", "reconcile", "temporary_administrators"]
+__all__ = ["Account", "Killed", "Wanted", "mend", "predict", "reconcile", "temporary_administrators"]
 
 
 class Killed(BaseException):
@@ -44,9 +44,30 @@ def reconcile(bench: Bench, account: Account, wanted: Wanted, requests: int = 0)
     api = mortal(bench, requests)
     if not usable(api, account) or temporary_administrators(api)[0]:
         bootstrap(api, account, _run)
-    session = Session(api, account.realm, lambda session: keycloak_realm.read(wanted, session))
+    session = _session(api, wanted)
     keycloak_realm.converge(wanted, session, [], new=False)
     return [step.target for step in keycloak_realm.plan(wanted, session.refresh())]
+
+
+def predict(bench: Bench, wanted: Wanted) -> list[str]:
+    """Return what differs in the realm, in words."""
+    return _said(keycloak_realm.plan(wanted, _session(bench.api(), wanted).state))
+
+
+def mend(bench: Bench, wanted: Wanted) -> list[str]:
+    """Make the realm right, and return what was done, in words."""
+    done: list[Step] = []
+    keycloak_realm.converge(wanted, _session(bench.api(), wanted), done, new=False)
+    return _said(done)
+
+
+def _session(api: Api, wanted: Wanted) -> Session:
+    return Session(api, wanted.name, lambda session: keycloak_realm.read(wanted, session))
+
+
+def _said(steps: list[Step]) -> list[str]:
+    actions: list[str] = keycloak_realm.report(steps)["actions"]
+    return actions
 
 
 def _run(argv: list[str], environ_update: dict[str, str], **_: object) -> tuple[int, str, str]:
