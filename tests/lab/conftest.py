@@ -28,12 +28,13 @@ ORDER = (
     "lab/test_probes.py",
     # After drift and broken services were mended: a restart needs no command.
     "lab/test_restart.py",
-    # These use the lab for other things than the site, and may leave the host unlike it.
+    # Keycloak alone, in containers of its own.
     "lab/test_sso.py",
-    "lab/test_firewall.py",
-    "lab/test_foundation.py",
-    "lab/test_lab.py",
-    "lab/test_lab_life.py",
+    # In a lab of their own.
+    "lab/alone/test_lab.py",
+    "lab/alone/test_lab_life.py",
+    "lab/alone/test_firewall.py",
+    "lab/alone/test_foundation.py",
 )
 """What is not listed has no use for the site and comes first: it may be run by anybody at any time."""
 
