@@ -11,8 +11,8 @@ import pytest
 
 from collab_stack.lab import Lab, cgroups, machines, network
 from collab_stack.lab.layout import REGISTRY_PORT
-from tests.lab.conftest import progress
 from tests.lab.alone.test_lab import connect, ssh
+from tests.lab.conftest import progress
 
 
 def ids(lab: Lab) -> dict[str, tuple[str, str]]:
