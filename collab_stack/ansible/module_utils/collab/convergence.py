@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.collab import atomic, tree, tree_apply
-from ansible.module_utils.collab.digests import Applied, Watch
+from ansible.module_utils.collab.digests import UNKNOWN, Applied, Watch, covers
 from ansible.module_utils.collab.tree import Entry, TreeError
 from ansible.module_utils.collab.units import Runner, Systemctl, UnitPlan, UnitSpec, UnitState, decide, unit_of
-
-UNKNOWN = "unknown"
-"""Stands for the digest of what a unit took up when nobody knows; equals no digest."""
 
 _EFFECTS = frozenset({"start", "stop", "restart", "reload"})
 
@@ -105,7 +102,8 @@ class Convergence:
             self._applied.forget(name)
             self._report(name, "remove", [], "enabled\n", "stopped and disabled\n")
         self._report_files()
-        self._distrust()
+        # Recorded before the files are mended: after a kill in between they look as if they had never been altered.
+        self._applied.doubt(self._written())
         tree_apply.apply(self._plan, self._run)
         self._manifest.settle(self._wishes.entries, self._plan.kept)
         watch = Watch()
@@ -174,17 +172,12 @@ class Convergence:
 
     def _taken_up(self, unit: UnitSpec) -> dict[str, str]:
         """Return what a unit last took up: unknown for a file that is written anew, which it may have read altered."""
-        written = [change.path for change in self._plan.changes if change.rewrites]
-        watches = [*unit.watches, *unit.restart_watches]
-        doubtful = {path for path in watches if any(f"{name}/".startswith(f"{path}/") for name in written)}
-        return {path: UNKNOWN if path in doubtful else digest for path, digest in self._applied.read(unit.name).items()}
+        written = self._written()
+        known = self._applied.read(unit.name)
+        return {path: UNKNOWN if covers(path, written) else digest for path, digest in known.items()}
 
-    def _distrust(self) -> None:
-        # Recorded before the files are mended: after a kill in between they look as if they had never been altered.
-        for unit in self._wishes.units:
-            doubted = self._taken_up(unit)
-            if doubted:
-                self._applied.write(unit.name, doubted)
+    def _written(self) -> list[str]:
+        return [change.path for change in self._plan.changes if change.rewrites]
 
     def _due(self, command: Command, watch: Watch) -> bool:
         applied = self._applied.read(self._key(command))
@@ -199,6 +192,7 @@ class Convergence:
     def _perform(self, command: Command, watch: Watch) -> None:
         if not self._due(command, watch):
             return
+        self._applied.doubt(command.watches)  # whoever started meanwhile may have read what it now makes anew
         code, out, err = self._run(list(command.argv))
         if code:
             raise TreeError(f"{command.name}: {' '.join(command.argv)} ended with {code}: {(err or out).strip()}")

@@ -13,6 +13,8 @@ from ansible.module_utils.collab import atomic
 from ansible.module_utils.collab.tree import Change
 
 ABSENT = "absent"
+UNKNOWN = "unknown"
+"""Stands for the digest of what a unit took up when nobody knows; equals no digest."""
 PENDING = "pending"
 """Stands for content that check mode cannot know (a certificate that is still to be issued); equals no digest."""
 
@@ -67,6 +69,14 @@ def _link(target: str) -> str:
     return _hash(Path(target).read_bytes()) if Path(target).is_file() else ABSENT
 
 
+def covers(watched: str, paths: Iterable[str]) -> bool:
+    """Say whether one of the paths is a watched one, or lies in a watched folder."""
+    return any(f"{path}/".startswith(f"{watched}/") for path in paths)
+
+
+_UNIT = re.compile(r"\.(service|socket|timer|path|mount|target|slice)$")
+
+
 class Applied:
     """What watched paths were when a unit or command last took them up: ``<state>/applied/<name>.json``.
 
@@ -86,6 +96,19 @@ class Applied:
         """Record digests, when they are not recorded already."""
         if self.read(name) != dict(digests) or not Path(self._path(name)).exists():
             atomic.write_json(self._path(name), {"version": 1, "watched": dict(digests)})
+
+    def doubt(self, paths: Iterable[str]) -> None:
+        """Record that nobody knows what units took up of some paths: they may have read them altered.
+
+        Units of every tree are meant; commands are not, which look at what they made.
+        """
+        written = list(paths)
+        for record in Path(self._folder).glob("*.json") if written else ():
+            name = record.name.removesuffix(".json")
+            if not _UNIT.search(name):
+                continue
+            watched = self.read(name)
+            self.write(name, {path: UNKNOWN if covers(path, written) else watched[path] for path in watched})
 
     def forget(self, name: str) -> None:
         """Drop the record of something that no longer exists."""
