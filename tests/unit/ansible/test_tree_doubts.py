@@ -1,4 +1,4 @@
-"""What nobody can know about a unit: whether it read a file while that was altered."""
+"""What nobody can know about a unit: whether it read a file while that was altered, or how its start will end."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ def test_what_a_command_makes_anew_may_have_been_read_altered(bench: Bench) -> N
     assert told(bench.make("other", commands=[command])) == [("make", "run", [made])]
     assert told(bench.make(units=[unit])) == [("app.service", "restart", [made])]
     assert not bench.run(units=[unit])["changed"]
+
+
+def test_waits_for_a_unit_that_a_boot_is_starting(bench: Bench) -> None:
+    unit = {"name": "app.service", "enabled": True, "state": "started"}
+    bench.run(units=[unit])
+    bench.systemd.units["app.service"] = Unit(active="activating", sub="start-post", file_state="enabled")
+    calls = len(bench.systemd.calls)
+    assert not bench.run(units=[unit])["changed"]
+    assert bench.systemd.calls[calls:] == ["start app.service"]

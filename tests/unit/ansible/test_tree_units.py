@@ -107,14 +107,6 @@ def test_mends_a_unit_that_was_altered_by_hand(bench: Bench, drift: Unit, action
     assert not bench.run(**tree(bench))["changed"]
 
 
-def test_waits_for_a_unit_that_a_boot_is_starting(bench: Bench) -> None:
-    bench.run(**tree(bench))
-    bench.systemd.units["app.service"] = Unit(active="activating", sub="start-post", file_state="enabled")
-    calls = len(bench.systemd.calls)
-    assert not bench.run(**tree(bench))["changed"]
-    assert bench.systemd.calls[calls:] == ["start app.service"]
-
-
 def test_stops_and_disables(bench: Bench) -> None:
     bench.systemd.units["other.service"] = Unit(active="active", sub="running", file_state="enabled")
     wanted = {"units": [{"name": "other.service", "enabled": False, "state": "stopped"}]}
