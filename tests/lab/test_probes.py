@@ -51,8 +51,8 @@ def edit(name: str, sed: str, *fails: tuple[str, str], holds: tuple[str, ...] = 
     return Break(
         name,
         f"cp -p {HAPROXY} {HAPROXY}.kept && sed -i '{sed}' {HAPROXY} && ! cmp -s {HAPROXY} {HAPROXY}.kept"
-        " && systemctl restart haproxy",
-        f"mv {HAPROXY}.kept {HAPROXY} && systemctl restart haproxy",
+        " && systemctl reset-failed haproxy && systemctl restart haproxy",
+        f"mv {HAPROXY}.kept {HAPROXY} && systemctl reset-failed haproxy && systemctl restart haproxy",
         frozenset(fails),
         frozenset(holds),
     )
@@ -133,8 +133,8 @@ BREAKS = [
         "a certificate of nobody",
         "cd /etc/collab/tls/public && cp -p combined.pem kept.pem && openssl req -x509 -newkey rsa:2048 -nodes -days 1"
         " -subj /CN=nobody -keyout /run/k.pem -out /run/c.pem 2>/dev/null && cat /run/c.pem /run/k.pem > combined.pem"
-        " && rm /run/k.pem /run/c.pem && systemctl restart haproxy",
-        "cd /etc/collab/tls/public && mv kept.pem combined.pem && systemctl restart haproxy",
+        " && rm /run/k.pem /run/c.pem && systemctl reset-failed haproxy && systemctl restart haproxy",
+        "cd /etc/collab/tls/public && mv kept.pem combined.pem && systemctl reset-failed haproxy && systemctl restart haproxy",
         frozenset({("tls.certificate", "edge"), ("keycloak.discovery", "keycloak"), ("nextcloud.status", "nextcloud")}),
         frozenset({"edge.dns", "edge.redirect", "keycloak.health"}),
     ),
