@@ -134,7 +134,8 @@ BREAKS = [
         "cd /etc/collab/tls/public && cp -p combined.pem kept.pem && openssl req -x509 -newkey rsa:2048 -nodes -days 1"
         " -subj /CN=nobody -keyout /run/k.pem -out /run/c.pem 2>/dev/null && cat /run/c.pem /run/k.pem > combined.pem"
         " && rm /run/k.pem /run/c.pem && systemctl reset-failed haproxy && systemctl restart haproxy",
-        "cd /etc/collab/tls/public && mv kept.pem combined.pem && systemctl reset-failed haproxy && systemctl restart haproxy",
+        "cd /etc/collab/tls/public && mv kept.pem combined.pem"
+        " && systemctl reset-failed haproxy && systemctl restart haproxy",
         frozenset({("tls.certificate", "edge"), ("keycloak.discovery", "keycloak"), ("nextcloud.status", "nextcloud")}),
         frozenset({"edge.dns", "edge.redirect", "keycloak.health"}),
     ),
