@@ -16,6 +16,7 @@ import pytest
 
 from collab_stack.lab import Lab, Progress
 from collab_stack.lab.applications import Choice
+from tests.lab.machine import is_root
 from tests.lab.program import Program, build_wheel, install, short_folder
 from tests.lab.sampler import Sampler
 from tests.lab.stack import Stack, prepare
@@ -61,6 +62,7 @@ def program(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 @pytest.fixture(scope="session")
 def site(lab: Lab, program: Program, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """A site that is ready to be deployed, and may be deployed already."""
+    assert is_root(), "these tests look into the lab's hosts from outside and need root on this machine: sudo make test"
     given = os.environ.get("COLLAB_LAB_SITE")
     return prepare(lab, program, Path(given).absolute() if given else tmp_path_factory.mktemp("site") / "site")
 
