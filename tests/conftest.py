@@ -35,6 +35,8 @@ def lab() -> Iterator[Lab]:
     """A running lab with one host."""
     name = os.environ.get("COLLAB_LAB")
     made = Lab(name or OWN, progress())
+    if name is None:
+        made.down(keep_cache=True)  # what a session left that was cut off
     choice: Choice = "upstream" if os.environ.get("COLLAB_LAB_IMAGES") == "upstream" else "auto"
     made.up(choice=choice)
     yield made

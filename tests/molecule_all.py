@@ -64,6 +64,12 @@ def run(name: str) -> Ending:
     return ending
 
 
+def take_down() -> None:
+    """Remove the scenarios' lab, if there is one."""
+    words = [str(Path(sys.executable).with_name("collab-stack")), "lab", "down", "--name", LAB, "--keep-cache"]
+    subprocess.run(words, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def tell(text: str) -> None:
     """Print a line at once."""
     print(text, flush=True)  # noqa: T201 - the runner's own output
@@ -72,11 +78,11 @@ def tell(text: str) -> None:
 def main() -> int:
     """Run all scenarios, or those named as arguments; return the exit code."""
     LOGS.mkdir(parents=True, exist_ok=True)
+    take_down()  # what a run left that was cut off
     try:
         endings = [run(name) for name in sys.argv[1:] or scenarios()]
     finally:
-        down = [str(Path(sys.executable).with_name("collab-stack")), "lab", "down", "--name", LAB, "--keep-cache"]
-        subprocess.run(down, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        take_down()
     failed = [ending.name for ending in endings if not ending.passed]
     for name in failed:
         lines = (LOGS / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()

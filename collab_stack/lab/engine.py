@@ -123,3 +123,14 @@ def _path() -> str:
 def _short(error: Exception) -> str:
     text = str(error)
     return text if len(text) < 160 else text[:157] + "…"
+
+
+def main() -> None:
+    """Make sure that an engine answers: what the Makefile calls before tests that need one."""
+    from collab_stack.lab.progress import Progress  # noqa: PLC0415 - needed only when run as a program
+
+    start(Progress(lambda line: print(line, flush=True)))  # noqa: T201 - the program's own output
+
+
+if __name__ == "__main__":
+    main()

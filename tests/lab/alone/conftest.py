@@ -18,6 +18,7 @@ OWN = "alone"
 def lab() -> Iterator[Lab]:
     """A running lab with one host that nothing was deployed to."""
     made = Lab(OWN, progress())
+    made.down(keep_cache=True)  # what a session left that was cut off
     choice: Choice = "upstream" if os.environ.get("COLLAB_LAB_IMAGES") == "upstream" else "auto"
     made.up(choice=choice)
     yield made
