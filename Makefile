@@ -52,16 +52,16 @@ test-fast: $(BIN)/.installed ## Unit and contract tests, no Docker, about a minu
 .PHONY: test
 test: lint ## Everything: lint, types, unit, contract, the lab with browser, Molecule
 	COLLAB_FUZZ=$${COLLAB_FUZZ:-10000} $(BIN)/pytest $(PARALLEL)
-	$(BIN)/python -m collab_stack.lab.engine
+	$(BIN)/python -c 'from collab_stack.lab.engine import main; main()'
 	$(BIN)/pytest tests/lab tests/browser
 	$(BIN)/python -m tests.molecule_all
 
 .PHONY: test-upstream
 test-upstream: $(BIN)/.installed ## The lab's tests against upstream's images, where a registry answers
-	$(BIN)/python -m collab_stack.lab.engine
+	$(BIN)/python -c 'from collab_stack.lab.engine import main; main()'
 	COLLAB_LAB_IMAGES=upstream $(BIN)/pytest tests/lab tests/browser
 
 .PHONY: bench
 bench: $(BIN)/.installed ## Measure deploy, re-deploy, probe and check in the lab, and print the figures
-	$(BIN)/python -m collab_stack.lab.engine
+	$(BIN)/python -c 'from collab_stack.lab.engine import main; main()'
 	$(BIN)/python -m tests.bench

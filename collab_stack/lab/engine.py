@@ -130,7 +130,3 @@ def main() -> None:
     from collab_stack.lab.progress import Progress  # noqa: PLC0415 - needed only when run as a program
 
     start(Progress(lambda line: print(line, flush=True)))  # noqa: T201 - the program's own output
-
-
-if __name__ == "__main__":
-    main()
