@@ -109,11 +109,11 @@ def converge(params: dict[str, Any], check: bool, sources: Convergence, dpkg: Dp
 def _install(params: dict[str, Any], dpkg: Dpkg) -> None:
     dpkg.wait(params["lock_seconds"])
     with dpkg.nothing_starts():
+        dpkg.update()
         dpkg.read()
         if dpkg.interrupted():
             dpkg.recover()
-        dpkg.update()
-        dpkg.read()
+            dpkg.read()
         missing = dpkg.missing(params["name"])
         if missing:
             dpkg.install(missing)

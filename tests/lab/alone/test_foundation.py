@@ -124,6 +124,20 @@ def test_an_installation_that_is_killed_is_finished(foundation: Foundation, mome
     assert "changed=0" in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize("state", ["reinstreq half-installed", "reinstreq unpacked"])
+def test_a_package_that_was_killed_while_it_was_unpacked_is_mended(foundation: Foundation, state: str) -> None:
+    edit = f"s/^Status: .*/Status: install {state}/"
+    command = f"sed -i '/^Package: nftables$/,/^$/ {edit}' /var/lib/dpkg/status"
+    assert foundation.lab.execute("host1", "sh", "-c", command)[0] == 0
+    assert "nftables" in foundation.lab.execute("host1", "dpkg", "--audit")[1]
+    predicted = foundation.run("--check", "--diff", roles=("base",))
+    assert "package nftables" in named(predicted.stdout), predicted.stdout
+    done = foundation.run("--diff", roles=("base",))
+    assert "package nftables" in named(done.stdout), done.stdout
+    assert foundation.lab.execute("host1", "dpkg", "--audit") == (0, "")
+    unchanged(foundation)
+
+
 def test_no_key_of_the_authority_is_on_the_host(foundation: Foundation) -> None:
     lines = foundation.secrets["internal_ca_key"].splitlines()
     places = "/etc /var/lib/collab /var/log /run /tmp /root /home"

@@ -14,12 +14,12 @@ from ansible.module_utils.collab.convergence import Convergence
 from ansible.module_utils.collab.dpkg import POLICY_MARK, Dpkg, PackageError
 from ansible.modules import packages
 
-STATES = """nginx installed
-old config-files
-half unpacked
-libc6 half-configured
-libc6 installed
-waiting triggers-awaited
+STATES = """nginx nginx ok installed
+old old ok config-files
+half half ok unpacked
+libc6 libc6:amd64 ok half-configured
+libc6 libc6:i386 ok installed
+waiting waiting ok triggers-awaited
 """
 
 
@@ -73,7 +73,7 @@ def test_reads_what_is_missing_and_what_is_half_done(root: Path) -> None:
 
 
 def test_finds_what_dpkg_had_not_written_down_yet(root: Path) -> None:
-    dpkg = Dpkg(Host("nginx installed\n").run, str(root))
+    dpkg = Dpkg(Host("nginx nginx ok installed\n").run, str(root))
     dpkg.read()
     assert not dpkg.interrupted()
     (root / "var/lib/dpkg/updates/0001").touch()
@@ -81,30 +81,51 @@ def test_finds_what_dpkg_had_not_written_down_yet(root: Path) -> None:
 
 
 def test_nothing_to_do_is_one_look(root: Path) -> None:
-    host = Host("nginx installed\n")
+    host = Host("nginx nginx ok installed\n")
     assert converge(host, root, "nginx") == []
     assert host.calls == []
 
 
 def test_check_mode_tells_the_same_and_does_nothing(root: Path) -> None:
-    host = Host("half unpacked\n")
+    host = Host("half half ok unpacked\n")
     told = converge(host, root, "half", "nginx", check=True)
     assert told == [("package half", "finish"), ("package nginx", "install")]
     assert host.calls == []
 
 
 def test_finishes_first_then_installs_what_is_missing(root: Path) -> None:
-    host = Host("half unpacked\n")
+    host = Host("half half ok unpacked\n")
 
     def install(argv: list[str]) -> None:
         if "--configure" in argv:
-            host.states = "half installed\n"
+            host.states = "half half ok installed\n"
         if argv[-1] == "nginx":
-            host.states = "half installed\nnginx installed\n"
+            host.states = "half half ok installed\nnginx nginx ok installed\n"
 
     host.does = install
     assert converge(host, root, "half", "nginx") == [("package half", "finish"), ("package nginx", "install")]
-    assert host.verbs() == ["dpkg", "apt-get install", "apt-get update", "apt-get install nginx"]
+    assert host.verbs() == ["apt-get update", "dpkg", "apt-get install", "apt-get install nginx"]
+
+
+@pytest.mark.parametrize("state", ["reinstreq half-installed", "reinstreq unpacked", "ok half-installed"])
+def test_unpacks_again_what_was_killed_while_it_was_unpacked(root: Path, state: str) -> None:
+    host = Host(f"nginx nginx ok unpacked\nlib lib:amd64 {state}\n")
+    host.fails = "--configure"
+
+    def reinstall(argv: list[str]) -> None:
+        if argv[-1] == "lib:amd64" and "--reinstall" in argv:
+            host.states = "nginx nginx ok installed\nlib lib:amd64 ok installed\n"
+
+    host.does = reinstall
+    assert converge(host, root, "nginx") == [("package lib", "finish"), ("package nginx", "finish")]
+    assert host.verbs() == ["apt-get update", "dpkg", "apt-get install lib:amd64", "apt-get install"]
+
+
+def test_a_package_that_cannot_be_configured_is_an_error(root: Path) -> None:
+    host = Host("half half ok half-configured\n")
+    host.fails = "--configure"
+    with pytest.raises(PackageError, match="dpkg --pending ended with 100"):
+        converge(host, root, "half")
 
 
 def test_says_which_command_failed_and_why(root: Path) -> None:

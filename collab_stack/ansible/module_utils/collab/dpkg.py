@@ -29,6 +29,8 @@ _APT = (
 
 _HALF_DONE = frozenset({"half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending"})
 
+_FORMAT = r"${Package} ${binary:Package} ${db:Status-Eflag} ${db:Status-Status}\n"
+
 _POLICY = """#!/bin/sh
 {mark}
 # What is installed starts when it has been configured; what runs already may restart. Without process {pid} it says
@@ -58,18 +60,21 @@ class Dpkg:
         self._updates = f"{root}/var/lib/dpkg/updates"
         self._policy = f"{root}/usr/sbin/policy-rc.d"
         self._states: dict[str, str] = {}
+        self._damaged: list[str] = []
 
     def read(self) -> None:
         """Read the state of every package."""
-        code, out, err = self._run(["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n"])
+        code, out, err = self._run(["dpkg-query", "--show", f"--showformat={_FORMAT}"])
         if code:
             raise PackageError(f"dpkg-query: {err.strip()}")
-        pairs = (line.split(" ", 1) for line in out.splitlines() if " " in line)
-        # A package of two architectures is as good as its worse half.
         states: dict[str, str] = {}
-        for name, state in pairs:
+        self._damaged = []
+        for name, full_name, flag, state in (line.split(" ") for line in out.splitlines() if line.count(" ") == 3):
+            # A package of two architectures is as good as its worse half.
             if states.get(name) not in _HALF_DONE:
                 states[name] = state
+            if flag == "reinstreq" or state == "half-installed":
+                self._damaged.append(full_name)
         self._states = states
 
     def missing(self, names: Iterable[str]) -> list[str]:
@@ -83,7 +88,9 @@ class Dpkg:
     def interrupted(self) -> bool:
         """Say whether dpkg was killed while it worked."""
         journal = Path(self._updates)
-        return bool(self.half_done()) or (journal.is_dir() and any(name.name.isdigit() for name in journal.iterdir()))
+        return bool(self.half_done() or self._damaged) or (
+            journal.is_dir() and any(name.name.isdigit() for name in journal.iterdir())
+        )
 
     def wait(self, seconds: float) -> None:
         """Wait until nobody else installs packages: another run, or Debian's own daily upgrade.
@@ -110,8 +117,18 @@ class Dpkg:
         return True
 
     def recover(self) -> None:
-        """Finish what an interrupted run began."""
-        self._call(["dpkg", *_CONFFILES, "--configure", "--pending"])
+        """Finish what an interrupted run began; the lists of packages are current.
+
+        A package that was killed while it was unpacked can only be unpacked again: dpkg refuses to configure it and
+        what depends on it, and `--fix-broken` alone does not fetch it (dpkg(1), "reinst-required").
+        """
+        configure = ["dpkg", *_CONFFILES, "--configure", "--pending"]
+        code, out, err = self._run(configure)
+        self.read()
+        if self._damaged:
+            self._call([*_APT, "--reinstall", "--fix-broken", "install", *self._damaged])
+        elif code:
+            raise _failure(configure, code, err or out)
         self._call([*_APT, "--fix-broken", "install"])
 
     def update(self) -> None:
@@ -125,8 +142,7 @@ class Dpkg:
     def _call(self, argv: list[str]) -> None:
         code, out, err = self._run(argv)
         if code:
-            told = [line for line in (err or out).splitlines() if line.strip()][-8:]
-            raise PackageError(f"{argv[0]} {argv[-1]} ended with {code}: " + " / ".join(told))
+            raise _failure(argv, code, err or out)
 
     @contextmanager
     def nothing_starts(self) -> Iterator[None]:
@@ -142,3 +158,8 @@ class Dpkg:
         finally:
             if ours:
                 policy.unlink(missing_ok=True)
+
+
+def _failure(argv: list[str], code: int, told: str) -> PackageError:
+    lines = [line for line in told.splitlines() if line.strip()][-8:]
+    return PackageError(f"{argv[0]} {argv[-1]} ended with {code}: " + " / ".join(lines))
