@@ -22,7 +22,13 @@ def test_all_is_green_after_the_host_went_down(stack: Stack, how: str) -> None:
     assert stack.host.sh("systemctl --failed --plain --no-legend") == ""
 
 
-UNITS = ("haproxy.service", "valkey-server@collab.service", "collab-web.service", "postgresql@17-collab.service")
+UNITS = (
+    "docker.service",
+    "haproxy.service",
+    "valkey-server@collab.service",
+    "collab-web.service",
+    "postgresql@17-collab.service",
+)
 
 
 def test_a_service_that_fails_again_and_again_comes_back(stack: Stack) -> None:

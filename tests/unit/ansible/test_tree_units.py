@@ -44,7 +44,9 @@ def test_enables_and_starts_and_then_leaves_alone(bench: Bench) -> None:
 def test_a_changed_file_is_taken_up_once(bench: Bench, verb: str) -> None:
     bench.run(**tree(bench, on_change=verb))
     assert told(bench.run(**tree(bench, "two\n", on_change=verb)))[1] == ("app.service", verb, [bench.path("conf")])
-    assert bench.systemd.calls[2:] == [f"{verb} app.service"]
+    # A restart that was asked for does not count against the unit's start limit.
+    forgotten = ["reset-failed app.service"] if verb == "restart" else []
+    assert bench.systemd.calls[2:] == [*forgotten, f"{verb} app.service"]
     assert not bench.run(**tree(bench, "two\n", on_change=verb))["changed"]
 
 

@@ -116,6 +116,9 @@ def _file_actions(
 
 _STARTING = frozenset({"start", "restart", "reload"})
 
+_LOADED = frozenset({"active", "reloading", "activating", "failed"})
+"""systemd keeps these units in memory, and with them how often they have been started."""
+
 
 class Systemctl:
     """Calls systemctl.
@@ -150,8 +153,8 @@ class Systemctl:
         :raises UnitError: naming the unit and where to read why.
         """
         for action in plan.actions:
-            if action == "start" and plan.state.active == "failed":
-                self._call("reset-failed", plan.spec.name)  # or the start limit of earlier failures still counts
+            if action in ("start", "restart") and plan.state.active in _LOADED:
+                self._call("reset-failed", plan.spec.name)  # or the start limit of earlier starts still counts
             self._call(action, plan.spec.name)
         if "start" in plan.actions or "restart" in plan.actions:
             self._verify(plan.spec.name)
