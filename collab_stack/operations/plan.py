@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from collab_stack.operations import record
 from collab_stack.operations.converge import Extent, converge
-from collab_stack.operations.preflight import Problem, unreachable
+from collab_stack.operations.fitness import Problem
+from collab_stack.operations.preflight import unreachable
 from collab_stack.operations.reach import reach
 
 if TYPE_CHECKING:

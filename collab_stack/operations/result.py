@@ -12,7 +12,7 @@ from collab_stack.runner.events import Summary
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from collab_stack.operations.preflight import Problem
+    from collab_stack.operations.fitness import Problem
     from collab_stack.operations.record import Run
     from collab_stack.runner.events import Failure
     from collab_stack.runner.executor import Outcome

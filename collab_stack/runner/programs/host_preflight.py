@@ -133,6 +133,22 @@ def leftovers(run: str) -> dict[int, str]:
     return found
 
 
+def login() -> dict[str, Any]:
+    """Return from which address, and at which port, this session came in; empty without ssh.
+
+    sshd says so in the environment, which sudo clears; it is still that of the processes above this one.
+    """
+    process = os.getpid()
+    while process > 1:
+        for word in read(PROC / str(process) / "environ").split("\0"):
+            fields = word.removeprefix("SSH_CONNECTION=").split()
+            if word.startswith("SSH_CONNECTION=") and len(fields) == 4:
+                return {"address": fields[0].partition("%")[0], "port": int(fields[3])}
+        fields = read(PROC / str(process) / "stat").rpartition(") ")[2].split()
+        process = int(fields[1]) if len(fields) > 1 else 0
+    return {}
+
+
 def wait_for_leftovers(run: str, seconds: float) -> list[dict[str, Any]]:
     """Wait until nothing of an earlier run works here any more; return what still does."""
     end = time.monotonic() + seconds
@@ -172,6 +188,7 @@ def main(text: str) -> None:
         "registries": {f"{name}:{port}": connects(name, port) for name, port in wanted["registries"] if missing},
         "deployed": deployed(),
         "leftovers": left,
+        "login": login(),
         "swept": 0 if left else sweep(wanted["temp"]),
         "time": time.time(),
     }

@@ -19,7 +19,8 @@ import pytest
 
 from collab_stack import catalogue, plan
 from collab_stack.operations import names, needs
-from collab_stack.operations.preflight import Wanted, host_problems
+from collab_stack.operations.fitness import host_problems
+from collab_stack.operations.preflight import Wanted
 from collab_stack.plan.model import DnsRecord
 from collab_stack.site import Site
 from tests.unit.plan.conftest import MakeSite
@@ -39,6 +40,7 @@ FINE: dict[str, Any] = {
     "registries": {},
     "deployed": {},
     "leftovers": [],
+    "login": {"address": "10.20.9.7", "port": 22},
     "clock_offset": 0.0,
 }
 
@@ -92,6 +94,17 @@ def test_each_unfitness_is_named(wanted: Wanted, changes: dict[str, object], che
 def test_ports_held_by_the_stack_itself_are_fine(wanted: Wanted, unit: str) -> None:
     held = {"protocol": "tcp", "port": 80, "pid": 8, "command": "x", "unit": unit}
     assert problems(wanted, holders=[held]) == []
+
+
+@pytest.mark.parametrize(("address", "port"), [("10.20.8.7", 22), ("2001:db8::7", 22), ("10.20.9.7", 2222)])
+def test_who_deploys_is_not_shut_out(wanted: Wanted, address: str, port: int) -> None:
+    ((check, message),) = problems(wanted, login={"address": address, "port": port})
+    assert check == "management"
+    assert f"from {address} to port {port}" in message
+
+
+def test_a_login_without_ssh_is_not_judged(wanted: Wanted) -> None:
+    assert problems(wanted, login={}) == []
 
 
 def test_disk_is_summed_over_what_shares_a_mount(wanted: Wanted) -> None:

@@ -148,6 +148,7 @@ def test_a_program_runs_as_root_and_its_failure_is_told(tmp_path: Path, server: 
         assert answer["memory_mib"] > 100
         assert answer["disks"]["/no/such/path"]["mount"] == "/"
         assert [(held["port"], held["command"]) for held in answer["holders"]] == [(server.port, "sshd")]
+        assert answer["login"] == {"address": "127.0.0.1", "port": server.port}
         with still_working("earlier") as earlier, still_working("x") as own:
             left = ways.run("host1", "host_preflight", {**wanted, "images": [], "registries": []}, 20)["leftovers"]
         # Not alone where a lab or another test runs Ansible on this machine.
