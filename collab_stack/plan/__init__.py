@@ -40,9 +40,12 @@ def _unchecked(site: Site, catalogue: Catalogue) -> Context:
 
 
 def refusals(site: Site, catalogue: Catalogue) -> tuple[rules.Refusal, ...]:
-    """Return everything that keeps a site from being planned, each with file and key; empty when it can be."""
+    """Return everything that keeps a site from being deployed, each with file and key; empty when it can be."""
     context = _unchecked(site, catalogue)
-    return rules.refusals(site.config, context.placement, context.flows)
+    return (
+        *rules.refusals(site.config, context.placement, context.flows),
+        *rules.unwired(context.placement),
+    )
 
 
 def make_context(site: Site, catalogue: Catalogue) -> Context:

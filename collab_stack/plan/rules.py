@@ -72,6 +72,23 @@ def _homeless(placement: Placement) -> Iterator[Refusal]:
             )
 
 
+def unwired(placement: Placement) -> Iterator[Refusal]:
+    """Yield what can be planned, flows and firewall included, but what the roles do not make work yet.
+
+    Two databases without replication, or two Keycloaks that do not know each other's sessions, are worse than one.
+    """
+    for service in placement.services():
+        hosts = placement.hosts(service)
+        group = SERVICES[service].group
+        if len(hosts) > 1 and service == next(name for name in SERVICES if SERVICES[name].group == group):
+            yield Refusal(
+                "hosts.yml",
+                f"all.children.{group}.hosts.{hosts[1]}",
+                f"{', '.join(hosts)} are all in the group {group}, and several hosts for one service are not supported",
+                f"Leave one host in the group {group}; other groups may be on other hosts.",
+            )
+
+
 def _addresses(config: SiteConfig, placement: Placement) -> Iterator[Refusal]:
     pool = IPv4Network(config.networks.containers)
     for host, text in placement.addresses.items():

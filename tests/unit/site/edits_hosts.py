@@ -80,6 +80,15 @@ HOSTS_EDITS = {
         "no host carries valkey",
         "Put a host into the group cache",
     ),
+    "two hosts for one service": Edit(
+        "hosts.yml",
+        "    cache:\n      hosts:\n        host2:\n",
+        "    cache:\n      hosts:\n        host2:\n        host1: # too many\n",
+        "# too many",
+        "all.children.cache.hosts.host1",
+        "host2, host1 are all in the group cache",
+        "Leave one host in the group cache",
+    ),
     "key that is not read": Edit(
         "hosts.yml",
         "ansible_port",
