@@ -53,11 +53,11 @@ def start(progress: Progress) -> DockerClient:
         pass
     if shutil.which("dockerd", path=_path()) is None:
         with progress.step("install Docker Engine from Debian"):
-            _root(["apt-get", "-qq", "update"])
-            _root(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", *_packages()])
+            as_root_do(["apt-get", "-qq", "update"])
+            as_root_do(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", *_packages()])
     with progress.step("start Docker Engine"):
         if Path("/run/systemd/system").is_dir():
-            _root(["systemctl", "start", "docker"])
+            as_root_do(["systemctl", "start", "docker"])
         else:
             _spawn()
         return _wait()
@@ -104,7 +104,11 @@ def as_root() -> tuple[str, ...]:
     return () if os.geteuid() == 0 else ("sudo", "-n")
 
 
-def _root(command: list[str]) -> None:
+def as_root_do(command: list[str]) -> None:
+    """Run a command as root.
+
+    :raises LabError: when it fails, or sudo would ask.
+    """
     done = subprocess.run([*as_root(), *command], capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()

@@ -21,6 +21,7 @@ from collab_stack.lab import (
     example,
     images,
     infra,
+    kernel,
     machines,
     network,
     ops,
@@ -113,6 +114,7 @@ class Lab:
         """
         with state.locked(self.name):
             memory = self._remember(hosts, site, packages)
+            kernel.prepare(self._progress)
             with ThreadPoolExecutor(_WORKERS) as pool:
                 base = images.base(self.client, self._progress)
                 chosen = self._decide(memory, choice) if applications_too else "standins"
