@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final
@@ -114,17 +115,30 @@ def _registries(answer: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
 
 
 def _versions(wanted: Wanted, answer: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
-    """Refuse a new version of a service that keeps data, unless it is said that no backup is wanted."""
+    """Refuse an older version of a service that keeps data, and a newer one without a backup or a word of consent."""
     planned = {service.name: service.image for service in wanted.plan.services if service.image}
     for service in DATA_SERVICES:
         before, after = _tag(answer["deployed"].get(service)), _tag(planned.get(service))
-        if before and after and before != after and service not in wanted.accepted:
+        if not before or not after or before == after:
+            continue
+        if _number(after) < _number(before):
+            yield (
+                "downgrade",
+                f"{service} would go back from {before} to {after}, which cannot read what {before} has migrated",
+                f"let services.{service}.version in site.yml be {'.'.join(map(str, _number(before)))} at least, or "
+                "restore a backup of before",
+            )
+        elif service not in wanted.accepted:
             yield (
                 "backup",
                 f"{service} would go from {before} to {after}, which migrates its data, and there is no backup of it",
                 f"back up {wanted.site.config.storage.data_dir} and the database, then: "
                 f"collab-stack deploy --accept-no-backup {service}",
             )
+
+
+def _number(tag: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", tag.partition("-")[0])))
 
 
 def _way_in(inbound: Sequence[Permission], login: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:

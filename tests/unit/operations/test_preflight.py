@@ -137,6 +137,14 @@ def test_a_new_version_of_what_keeps_data_needs_a_word(wanted: Wanted) -> None:
     assert problems(accepted, deployed=deployed) == []
 
 
+def test_an_older_version_of_what_keeps_data_is_refused(wanted: Wanted) -> None:
+    deployed = {"nextcloud": f"r/library/nextcloud:34.0.10-fpm{DIGEST}"}
+    accepted = Wanted(wanted.site, wanted.plan, wanted.hosts, {}, "run", ["nextcloud"])
+    ((check, message),) = problems(accepted, deployed=deployed)
+    assert check == "downgrade"
+    assert "nextcloud would go back from 34.0.10-fpm to 34.0.2-fpm" in message
+
+
 Zone = dict[tuple[str, str], list[str]]
 
 

@@ -188,7 +188,7 @@ SITE_EDITS = {
         "version:",
         "services.nextcloud.version",
         "the catalogue does not know nextcloud 1.2.3",
-        "known: 34.0.2",
+        "known: 34.0.2, 33.0.10",
     ),
     "version as a number": Edit(
         "site.yml",
