@@ -21,6 +21,8 @@ ORDER = (
     "lab/test_secrets.py",
     # The same site from another machine, and again nothing to do.
     "lab/test_ops.py",
+    # Another certificate for the public names, and back again.
+    "lab/test_certificate.py",
     # What people see, of the stack as it was deployed. It makes accounts.
     "browser/test_login.py",
     # Alter things by hand, each test mending all of it.

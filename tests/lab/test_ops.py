@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from collab_stack.errors import ExitCode
 from collab_stack.lab import machines
 from collab_stack.lab.layout import OPERATOR
 from tests.lab.machine import Machine
@@ -128,3 +129,13 @@ def test_a_deploy_through_the_jump_host_changes_nothing(stack: Stack, workstatio
 def test_a_probe_from_there_is_green(workstation: Workstation) -> None:
     probe = workstation.json("probe")
     assert {result["state"] for result in probe["results"]} <= {"pass", "skip"}
+
+
+def test_a_jump_host_that_would_be_shut_out_is_named(stack: Stack, workstation: Workstation) -> None:
+    address = str(stack.lab.state.layout.address("infra"))
+    kept = f"{HOME}/site.yml.kept"
+    workstation.ops.sh(f"cp {SITE}/site.yml {kept} && sed -i '\\|{address}/32|d' {SITE}/site.yml", OPERATOR)
+    code, output = workstation.run("deploy --json")
+    workstation.ops.sh(f"mv {kept} {SITE}/site.yml", OPERATOR)
+    assert code == ExitCode.PREFLIGHT_FAILED, output
+    assert f"this login comes from {address} to port 22" in output
