@@ -75,12 +75,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.images.add(IMAGE)
                 self.answer(200, [{"status": "Pulling"}, {"status": "Done"}])
         else:
-            self.answer(204, {})
+            self.answer(204, [])  # the status of an answer without a body
 
     def do_DELETE(self) -> None:
         self.server.calls.append(f"DELETE {self.path.removeprefix(docker.API)}")
         self.server.network = None
-        self.answer(204, {})
+        self.answer(204, [])  # the status of an answer without a body
 
 
 @pytest.fixture
