@@ -94,11 +94,15 @@ class Stack:
         return set(self.runs.glob("*.events.jsonl"))
 
     @cached_property
+    def vault_password(self) -> bytes:
+        """What opens the site's vault files."""
+        environment = {**os.environ, "HOME": str(self.program.home), "XDG_CONFIG_HOME": ""}
+        return password.find(self.directory, None, environment).secret
+
+    @cached_property
     def secrets(self) -> dict[str, str]:
         """The content of secrets.yml."""
-        environment = {**os.environ, "HOME": str(self.program.home), "XDG_CONFIG_HOME": ""}
-        secret = password.find(self.directory, None, environment).secret
-        found, wrong = secrets.read(self.directory, secret)
+        found, wrong = secrets.read(self.directory, self.vault_password)
         assert found is not None, wrong
         return found
 

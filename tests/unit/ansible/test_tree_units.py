@@ -244,6 +244,14 @@ class TestCommands:
         assert told(bench.run(**self.command(bench))) == [("copy", "run", [bench.path("in")])]
         assert (bench.root / "out").read_text() == "two"
 
+    def test_run_when_they_took_up_what_is_no_longer_watched(self, bench: Bench) -> None:
+        (bench.root / "in").write_text("one")
+        bench.run(**self.command(bench))
+        fewer = self.command(bench, watches=[bench.path("out")])
+        assert told(bench.run(**fewer)) == [("copy", "run", [bench.path("in")])]
+        assert not bench.run(**fewer)["changed"]
+        assert self.runs(bench) == 2
+
     def test_run_when_their_effect_is_gone(self, bench: Bench) -> None:
         (bench.root / "in").write_text("one")
         given = self.command(bench, watches=[bench.path("in")], unless=["test", "-e", bench.path("out")])

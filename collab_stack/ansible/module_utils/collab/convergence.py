@@ -183,6 +183,8 @@ class Convergence:
         applied = self._applied.read(self._key(command))
         current = watch.digests(command.watches)
         differs = [path for path in command.watches if applied.get(path) != current[path]]
+        # What is no longer among them, such as a CA that was withdrawn, is still in what the command made.
+        differs += [path for path in applied if path not in current]
         if not differs and not self._holds(command):
             differs = ["effect"]
         if differs:
