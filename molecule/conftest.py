@@ -90,6 +90,12 @@ class Scenario:
         path = self.folder / "inventory" / "group_vars" / "all"
         return dict(yaml.safe_load(path.read_text()))
 
+    def command(self, *options: str, inventory: Path | None = None) -> list[str]:
+        """Return the command line of the scenario's deploy."""
+        own = self.directory / "converge.yml"
+        playbook = own if own.exists() else PROJECT / "molecule" / "shared" / "converge.yml"
+        return ["ansible-playbook", *options, "--inventory", str(inventory or self.folder / "inventory"), str(playbook)]
+
     @property
     def container(self) -> str:
         """Name of the host's container."""
@@ -124,16 +130,8 @@ def deploy(scenario: Scenario) -> Callable[..., Run]:
 
     def run(*, check: bool = False, inventory: Path | None = None) -> Run:
         before = len(scenario.record)
-        playbook = scenario.directory / "converge.yml"
         done = subprocess.run(
-            [
-                "ansible-playbook",
-                "--diff",
-                *(["--check"] if check else []),
-                "--inventory",
-                str(inventory or scenario.folder / "inventory"),
-                str(playbook if playbook.exists() else PROJECT / "molecule" / "shared" / "converge.yml"),
-            ],
+            scenario.command("--diff", *(["--check"] if check else []), inventory=inventory),
             capture_output=True,
             text=True,
             check=False,

@@ -77,10 +77,9 @@ def unwired(placement: Placement) -> Iterator[Refusal]:
 
     Two databases without replication, or two Keycloaks that do not know each other's sessions, are worse than one.
     """
-    for service in placement.services():
-        hosts = placement.hosts(service)
-        group = SERVICES[service].group
-        if len(hosts) > 1 and service == next(name for name in SERVICES if SERVICES[name].group == group):
+    groups = {SERVICES[service].group: placement.hosts(service) for service in placement.services()}
+    for group, hosts in groups.items():
+        if len(hosts) > 1:
             yield Refusal(
                 "hosts.yml",
                 f"all.children.{group}.hosts.{hosts[1]}",

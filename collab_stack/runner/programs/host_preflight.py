@@ -123,13 +123,18 @@ def connects(address: str, port: int) -> str:
     return ""
 
 
+def variable(process: Path, name: str) -> str:
+    """Return what a variable is in the environment of a process, empty when it is not there."""
+    words = read(process / "environ").split("\0")
+    return next((word.partition("=")[2] for word in words if word.startswith(f"{name}=")), "")
+
+
 def leftovers(run: str) -> dict[int, str]:
     """Return the processes, by id, that an earlier run started here and that still work."""
     found = {}
-    for path in PROC.glob("[0-9]*/environ"):
-        marks = [word for word in read(path).split("\0") if word.startswith("COLLAB_RUN=")]
-        if any(mark not in ("COLLAB_RUN=", run) for mark in marks):
-            found[int(path.parent.name)] = read(path.parent / "cmdline").replace("\0", " ").strip()[:200]
+    for process in PROC.glob("[0-9]*"):
+        if variable(process, "COLLAB_RUN") not in ("", run):
+            found[int(process.name)] = read(process / "cmdline").replace("\0", " ").strip()[:200]
     return found
 
 
@@ -140,12 +145,11 @@ def login() -> dict[str, Any]:
     """
     process = os.getpid()
     while process > 1:
-        for word in read(PROC / str(process) / "environ").split("\0"):
-            fields = word.removeprefix("SSH_CONNECTION=").split()
-            if word.startswith("SSH_CONNECTION=") and len(fields) == 4:
-                return {"address": fields[0].partition("%")[0], "port": int(fields[3])}
-        fields = read(PROC / str(process) / "stat").rpartition(") ")[2].split()
-        process = int(fields[1]) if len(fields) > 1 else 0
+        ends = variable(PROC / str(process), "SSH_CONNECTION").split()
+        if len(ends) == 4:
+            return {"address": ends[0].partition("%")[0], "port": int(ends[3])}
+        status = read(PROC / str(process) / "stat").rpartition(") ")[2].split()
+        process = int(status[1]) if len(status) > 1 else 0  # the parent
     return {}
 
 
@@ -175,7 +179,7 @@ def main(text: str) -> None:
         number), ``images`` and ``registries`` (name, port).
     """
     wanted = json.loads(text)
-    left = wait_for_leftovers("COLLAB_RUN=" + wanted["run"], wanted["wait"])
+    left = wait_for_leftovers(wanted["run"], wanted["wait"])
     missing = images(wanted["images"])
     answer = {
         "root": os.geteuid() == 0,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from collab_stack import catalogue
 from collab_stack.lab import Lab, Progress
 from molecule.shared.scenario import LAB
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from molecule.conftest import Run, Scenario
 
-OLD, NEW = "33.0.10", "34.0.2"
+NEXTCLOUD = catalogue.load().components["nextcloud"]
+OLD, NEW = NEXTCLOUD.versions[-1], NEXTCLOUD.version
 OCC = "docker exec --user 33 collab-nextcloud php /var/www/html/occ --no-interaction"
 
 EMPTY = """
@@ -42,12 +44,13 @@ def older(scenario: Scenario, host: Host, tmp_path: Path) -> Path:
     reference = image.partition("@")[0].replace(NEW, OLD)
     path = f"library/nextcloud:{reference.rpartition(':')[2]}"
     (entry,) = (kept for name, kept in Lab(LAB, Progress(print)).state.loaded.items() if name.endswith(path))
-    plan = yaml.safe_load(text.replace(image, f"{reference}@{entry.partition(' ')[2]}"))
+    older_image = f"{reference}@{entry.partition(' ')[2]}"
+    plan = yaml.safe_load(text.replace(image, older_image))
     plan["all"]["hosts"]["host2"]["nextcloud_version"] = OLD
     folder = tmp_path / "inventory"
     shutil.copytree(scenario.folder / "inventory", folder)
     (folder / "plan.yml").write_text(yaml.safe_dump(plan))
-    host.run_expect([0], f"docker pull --quiet {reference}@{entry.partition(' ')[2]}")
+    host.run_expect([0], f"docker pull --quiet {older_image}")
     return folder
 
 
@@ -79,9 +82,7 @@ def test_a_killed_upgrade_is_finished_and_nothing_is_lost(
     host.run_expect([0], "echo mine > /srv/collab/containers/nextcloud/data/kept.txt")
     assert deploy(check=True, inventory=older).succeeded().objects == {}
 
-    playbook = scenario.directory.parent / "shared" / "converge.yml"
-    words = ["ansible-playbook", "--inventory", str(scenario.folder / "inventory"), str(playbook)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as upgrading:
+    with subprocess.Popen(scenario.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as upgrading:
         kill_the_upgrade(host)
         upgrading.kill()
     assert status(host)["needsDbUpgrade"], "the entrypoint has come back to it"

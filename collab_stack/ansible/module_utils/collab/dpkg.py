@@ -125,11 +125,10 @@ class Dpkg:
         configure = ["dpkg", *_CONFFILES, "--configure", "--pending"]
         code, out, err = self._run(configure)
         self.read()
-        if self._damaged:
-            self._call([*_APT, "--reinstall", "--fix-broken", "install", *self._damaged])
-        elif code:
+        if code and not self._damaged:
             raise _failure(configure, code, err or out)
-        self._call([*_APT, "--fix-broken", "install"])
+        again = ["--reinstall"] if self._damaged else []
+        self._call([*_APT, *again, "--fix-broken", "install", *self._damaged])
 
     def update(self) -> None:
         """Read the lists of packages again."""
